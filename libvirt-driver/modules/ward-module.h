@@ -1,0 +1,71 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ward-module.h: what the core knows of a protection
+ *
+ * One table of functions for each protection; the core goes through the tables and knows none of
+ * the four by name. check, apply and undo run in worker threads, one at a time for each domain;
+ * notice runs in the main thread.
+ */
+#pragma once
+
+#include "ward-connection.h"
+#include "ward-manager-private.h"
+#include "ward-native.h"
+#include "ward-provider.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    WardProvider *provider;
+    WardConnection *connection; /* for secrets; never for the domain, which a hook may hold */
+    const WardSupport *support; /* what the host offers for this protection */
+    gulong libvirt_version;     /* 0: unknown */
+    const WardTarget *target;   /* NULL: the domain is not active */
+    const WardSettings *wanted;
+    const WardSettings *applied; /* what the pass before applied; NULL: unknown */
+    const WardDomainXml *xml;    /* what libvirt says natively; NULL: unknown */
+    gboolean detached;           /* the operator detached introspection */
+    gboolean suspended;          /* somebody else than this daemon paused the domain */
+    gboolean running;            /* its vCPUs run: nobody paused it */
+    gboolean ran;                /* they did, since the domain was started */
+    const WardActual *previous;  /* what the pass before found */
+    WardActual *actual;          /* out: what apply and undo found */
+} WardModuleContext;
+
+typedef struct {
+    WardProtection protection;
+
+    /* Can what is wanted be had on this host, for this domain? The core has already asked
+     * context->support. NULL: always. */
+    gboolean (*check)(const WardModuleContext *context, GError **error);
+
+    /* Brings a running domain to what is wanted and fills the module's part of context->actual.
+     * Doing it again changes nothing. FALSE: it is not in force. The status is set to active
+     * beforehand and to a failure when it returns FALSE; it may set another one itself. */
+    gboolean (*apply)(const WardModuleContext *context, GError **error);
+
+    /* Takes it off a running domain that does not want it (any more). */
+    gboolean (*undo)(const WardModuleContext *context, GError **error);
+
+    /* The state went from @before to what @domain has now: tell who listens. NULL: nothing to. */
+    void (*notice)(WardManager *manager, WardDomain *domain, const WardActual *before);
+
+    /* When apply fails on a running domain. */
+    WardRemedy (*remedy)(const WardSettings *wanted);
+} WardModule;
+
+extern const WardModule ward_teardown_module;
+extern const WardModule ward_trustdomain_module;
+extern const WardModule ward_introspection_module;
+extern const WardModule ward_isolation_module;
+
+const WardModule *ward_module_get(WardProtection protection);
+
+/* support, then the module's own check. */
+gboolean
+ward_module_check(const WardModule *self, const WardModuleContext *context, GError **error);
+
+/* The remedy of protections whose enforcement alone decides. */
+WardRemedy ward_module_remedy_by_enforcement(const WardSettings *wanted, WardProtection protection);
+
+G_END_DECLS

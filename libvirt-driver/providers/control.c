@@ -1,0 +1,282 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * control.c: the patched kernel, through a control fd for each running VM
+ *
+ * What the kernel at hand cannot do of it, the stock provider does as well as it can: every
+ * protection says which of the two it has.
+ *
+ * A control fd is opened when it is first needed and kept until the VM is gone. The kernel keeps
+ * everything that counts, so a daemon that starts anew opens it again and finds all as it was.
+ */
+#include "control-introspection.h"
+#include "control-vm.h"
+#include "ward-error.h"
+#include "ward-providers.h"
+
+#define WARD_TYPE_CONTROL_PROVIDER (ward_control_provider_get_type())
+G_DECLARE_FINAL_TYPE(WardControlProvider, ward_control_provider, WARD, CONTROL_PROVIDER, GObject)
+
+struct _WardControlProvider {
+    GObject parent;
+
+    WardProvider *stock;
+    GMutex lock;     /* guards vms */
+    GHashTable *vms; /* UUID to WardControlVm */
+};
+
+static void ward_control_provider_iface_init(WardProviderInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE(WardControlProvider,
+                              ward_control_provider,
+                              G_TYPE_OBJECT,
+                              G_IMPLEMENT_INTERFACE(WARD_TYPE_PROVIDER,
+                                                    ward_control_provider_iface_init))
+
+static WardProvider *
+get_stock(WardProvider *provider)
+{
+    return WARD_CONTROL_PROVIDER(provider)->stock;
+}
+
+/* the VMs */
+
+static void
+drop_vm(gpointer data)
+{
+    ward_control_vm_stop(data);
+    ward_control_vm_unref(data);
+}
+
+static void
+on_vm_event(const char *uuid, gboolean gone, gpointer data)
+{
+    WardControlProvider *self = data;
+
+    if (gone) {
+        g_mutex_lock(&self->lock);
+        g_hash_table_remove(self->vms, uuid);
+        g_mutex_unlock(&self->lock);
+    }
+    ward_provider_emit_changed(WARD_PROVIDER(self), uuid);
+}
+
+/* A reference, or NULL with NOT_FOUND when the domain has no VM (yet). */
+static WardControlVm *
+get_vm(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    WardControlProvider *self = WARD_CONTROL_PROVIDER(provider);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    WardControlVm *vm = g_hash_table_lookup(self->vms, target->uuid);
+
+    if (vm)
+        return ward_control_vm_ref(vm);
+    if (target->pid == 0) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_FOUND,
+                    "control: domain '%s' has no QEMU process that can be found", target->name);
+        return NULL;
+    }
+    vm = ward_control_vm_open(target->uuid, target->pid, on_vm_event, self, error);
+    if (!vm)
+        return NULL;
+    g_hash_table_insert(self->vms, g_strdup(target->uuid), vm);
+    return ward_control_vm_ref(vm);
+}
+
+static gboolean
+read_info(WardProvider *provider,
+          const WardTarget *target,
+          struct kvm_control_info *info,
+          GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+
+    return vm && ward_control_vm_get_info(vm, info, error);
+}
+
+static void
+probe(WardProvider *provider,
+      WardProtection protection,
+      const char *capabilities,
+      WardSupport *support)
+{
+    if (protection != WARD_PROTECTION_INTROSPECTION) {
+        ward_provider_probe(get_stock(provider), protection, capabilities, support);
+        return;
+    }
+    if (ward_control_introspection_is_enabled())
+        ward_support_set(support, TRUE, "the patched kernel's KVMI");
+    else
+        ward_support_set(support, FALSE,
+                         "introspection is turned off in this kernel: kvm.introspection=N");
+}
+
+/* before and after a guest runs */
+
+static gboolean
+is_ready(WardProvider *provider, const WardTarget *target)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, NULL);
+
+    return vm != NULL;
+}
+
+static gboolean
+prove(WardProvider *provider, const WardTarget *target, WardProtection protection, GError **error)
+{
+    struct kvm_control_info info;
+    const struct kvm_control_item *item = &info.item[protection];
+
+    /* The other protections are not the kernel's yet: there is nothing to be late with. */
+    if (protection != WARD_PROTECTION_INTROSPECTION)
+        return TRUE;
+    if (!read_info(provider, target, &info, error))
+        return FALSE;
+    if (ward_control_introspection_is_attached(&info) && item->vcpus_entered == 0)
+        return TRUE;
+    g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
+                "%s: %u of %u vCPUs of domain '%s' had entered the guest before it was in force",
+                ward_protection_to_string(protection), item->vcpus_entered, info.vcpus,
+                target->name);
+    return FALSE;
+}
+
+static void
+forget(WardProvider *provider, const WardTarget *target)
+{
+    WardControlProvider *self = WARD_CONTROL_PROVIDER(provider);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    g_hash_table_remove(self->vms, target->uuid);
+}
+
+/* introspection */
+
+static gboolean
+introspection_hook(WardProvider *provider,
+                   const WardTarget *target,
+                   const WardIntrospectionSettings *settings,
+                   int socket_fd,
+                   GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+
+    return vm && ward_control_introspection_hook(vm, target, settings, socket_fd, error);
+}
+
+static gboolean
+introspection_unhook(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+
+    return vm && ward_control_introspection_unhook(vm, target, error);
+}
+
+static gboolean
+introspection_read(WardProvider *provider,
+                   const WardTarget *target,
+                   WardIntrospectionActual *actual,
+                   GError **error)
+{
+    struct kvm_control_info info;
+
+    if (!read_info(provider, target, &info, error))
+        return FALSE;
+    actual->attached = ward_control_introspection_is_attached(&info);
+    actual->broken = (info.active & KVM_CONTROL_INTROSPECTION) && !actual->attached;
+    return TRUE;
+}
+
+/* what stock does */
+
+static WardProviderInterface *
+stock_iface(WardProvider *provider)
+{
+    return WARD_PROVIDER_GET_IFACE(get_stock(provider));
+}
+
+static gboolean
+teardown_set(WardProvider *provider,
+             const WardTarget *target,
+             WardTeardownMode mode,
+             GError **error)
+{
+    return stock_iface(provider)->teardown_set(get_stock(provider), target, mode, error);
+}
+
+static gboolean
+teardown_read(WardProvider *provider,
+              const WardTarget *target,
+              WardTeardownActual *actual,
+              GError **error)
+{
+    return stock_iface(provider)->teardown_read(get_stock(provider), target, actual, error);
+}
+
+static gboolean
+trustdomain_capacity(WardProvider *provider, WardTrustdomainCapacity *capacity, GError **error)
+{
+    return stock_iface(provider)->trustdomain_capacity(get_stock(provider), capacity, error);
+}
+
+static gboolean
+trustdomain_read(WardProvider *provider,
+                 const WardTarget *target,
+                 WardTrustdomainActual *actual,
+                 GError **error)
+{
+    return stock_iface(provider)->trustdomain_read(get_stock(provider), target, actual, error);
+}
+
+/* the object */
+
+static void
+ward_control_provider_finalize(GObject *object)
+{
+    WardControlProvider *self = WARD_CONTROL_PROVIDER(object);
+
+    g_hash_table_unref(self->vms);
+    g_mutex_clear(&self->lock);
+    g_object_unref(self->stock);
+    G_OBJECT_CLASS(ward_control_provider_parent_class)->finalize(object);
+}
+
+static void
+ward_control_provider_class_init(WardControlProviderClass *klass)
+{
+    G_OBJECT_CLASS(klass)->finalize = ward_control_provider_finalize;
+}
+
+static void
+ward_control_provider_init(WardControlProvider *self)
+{
+    g_mutex_init(&self->lock);
+    self->vms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, drop_vm);
+    self->stock = ward_stock_provider_new("");
+}
+
+static void
+ward_control_provider_iface_init(WardProviderInterface *iface)
+{
+    iface->name = "control";
+    iface->probe = probe;
+    iface->is_ready = is_ready;
+    iface->prove = prove;
+    iface->forget = forget;
+    iface->teardown_set = teardown_set;
+    iface->teardown_read = teardown_read;
+    iface->trustdomain_capacity = trustdomain_capacity;
+    iface->trustdomain_read = trustdomain_read;
+    iface->introspection_hook = introspection_hook;
+    iface->introspection_unhook = introspection_unhook;
+    iface->introspection_read = introspection_read;
+}
+
+WardProvider *
+ward_control_provider_new(GError **error)
+{
+    if (ward_control_check_extension(KVM_CAP_CONTROL))
+        return g_object_new(WARD_TYPE_CONTROL_PROVIDER, NULL);
+    g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED,
+                "this kernel's KVM has no control: virtward's kernel patches are needed");
+    return NULL;
+}

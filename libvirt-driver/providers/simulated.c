@@ -1,0 +1,476 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * simulated.c: a model of a patched host, for the demo and the tests
+ *
+ * Nothing here protects anything, and everybody who asks is told so. The machine it models is kept
+ * in a file, one group for each running domain, because a daemon that is killed and started again
+ * must find the machine as it left it; hooks of introspection tools are not, because a tool's
+ * connection ends with the daemon.
+ */
+#include <fcntl.h>
+#include <glib-unix.h>
+#include <unistd.h>
+
+#include "ward-error.h"
+#include "ward-providers.h"
+
+#define MACHINE_FILE "simulated-machine.conf"
+#define TEARDOWN_BYTES_PER_SECOND (G_GUINT64_CONSTANT(32) * 1024 * 1024)
+#define ENTRIES_PER_SECOND 1000
+#define TRUSTDOMAIN_KEYS 31
+
+/* The keys of a domain's group. Times are of the monotonic clock, in microseconds. */
+#define KEY_TEARDOWN_MODE "teardown-mode"
+#define KEY_TEARDOWN_START "teardown-start"
+#define KEY_TEARDOWN_TOTAL "teardown-total"
+#define KEY_TEARDOWN_CANCELLED "teardown-cancelled"
+#define KEY_TRUSTDOMAIN "trustdomain-key"
+#define KEY_ISOLATION_SINCE "isolation-since"
+
+#define WARD_TYPE_SIMULATED_PROVIDER (ward_simulated_provider_get_type())
+G_DECLARE_FINAL_TYPE(
+    WardSimulatedProvider, ward_simulated_provider, WARD, SIMULATED_PROVIDER, GObject)
+
+struct _WardSimulatedProvider {
+    GObject parent;
+
+    GMutex lock; /* guards all that follows */
+    char *path;
+    GKeyFile *machine;
+    GHashTable *hooks; /* UUID to GSource of the tool's connection */
+};
+
+static void ward_simulated_provider_iface_init(WardProviderInterface *iface);
+
+G_DEFINE_FINAL_TYPE_WITH_CODE(WardSimulatedProvider,
+                              ward_simulated_provider,
+                              G_TYPE_OBJECT,
+                              G_IMPLEMENT_INTERFACE(WARD_TYPE_PROVIDER,
+                                                    ward_simulated_provider_iface_init))
+
+/* the machine */
+
+static GMutexLocker *
+lock_machine(WardProvider *provider)
+{
+    return g_mutex_locker_new(&WARD_SIMULATED_PROVIDER(provider)->lock);
+}
+
+static GKeyFile *
+get_machine(WardProvider *provider)
+{
+    return WARD_SIMULATED_PROVIDER(provider)->machine;
+}
+
+static gboolean
+save_machine(WardProvider *provider, GError **error)
+{
+    WardSimulatedProvider *self = WARD_SIMULATED_PROVIDER(provider);
+    g_autoptr(GError) local = NULL;
+
+    if (g_key_file_save_to_file(self->machine, self->path, &local))
+        return TRUE;
+    g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED, "cannot save the simulated machine: %s",
+                local->message);
+    return FALSE;
+}
+
+static gboolean
+has_key(WardProvider *provider, const WardTarget *target, const char *key)
+{
+    return g_key_file_has_key(get_machine(provider), target->uuid, key, NULL);
+}
+
+static void
+probe(WardProvider *provider,
+      WardProtection protection,
+      const char *capabilities,
+      WardSupport *support)
+{
+    ward_support_set(support, TRUE, "simulated: a model of a patched host, nothing is protected");
+}
+
+/* teardown */
+
+static gboolean
+teardown_set(WardProvider *provider,
+             const WardTarget *target,
+             WardTeardownMode mode,
+             GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+    g_autofree char *was =
+        g_key_file_get_string(get_machine(provider), target->uuid, KEY_TEARDOWN_MODE, NULL);
+    const char *word = ward_teardown_mode_to_string(mode);
+
+    if (g_strcmp0(was, word) == 0)
+        return TRUE;
+    g_key_file_set_string(get_machine(provider), target->uuid, KEY_TEARDOWN_MODE, word);
+    return save_machine(provider, error);
+}
+
+/* Needs the lock. */
+static void
+read_teardown(WardProvider *provider, const WardTarget *target, WardTeardownActual *actual)
+{
+    GKeyFile *machine = get_machine(provider);
+    guint64 start = g_key_file_get_uint64(machine, target->uuid, KEY_TEARDOWN_START, NULL);
+    guint64 end = g_key_file_get_uint64(machine, target->uuid, KEY_TEARDOWN_CANCELLED, NULL);
+    guint64 total = g_key_file_get_uint64(machine, target->uuid, KEY_TEARDOWN_TOTAL, NULL);
+    guint64 now = end ? end : (guint64)g_get_monotonic_time();
+    gdouble done = (now - start) / 1e6 * TEARDOWN_BYTES_PER_SECOND;
+
+    actual->cancellable = TRUE;
+    actual->phase = WARD_TEARDOWN_PHASE_NONE;
+    if (!start)
+        return;
+    actual->bytes_total = total;
+    actual->bytes_done = done < total ? (guint64)done : total;
+    if (actual->bytes_done < total)
+        actual->phase = end ? WARD_TEARDOWN_PHASE_INTERRUPTED : WARD_TEARDOWN_PHASE_RUNNING;
+    else
+        actual->last_duration_us = total * G_USEC_PER_SEC / TEARDOWN_BYTES_PER_SECOND;
+}
+
+static gboolean
+teardown_read(WardProvider *provider,
+              const WardTarget *target,
+              WardTeardownActual *actual,
+              GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    read_teardown(provider, target, actual);
+    return TRUE;
+}
+
+static gboolean
+teardown_cancel(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+    WardTeardownActual actual = {0};
+
+    read_teardown(provider, target, &actual);
+    if (actual.phase != WARD_TEARDOWN_PHASE_RUNNING) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE,
+                    "domain '%s': no teardown is running", target->name);
+        return FALSE;
+    }
+    g_key_file_set_uint64(get_machine(provider), target->uuid, KEY_TEARDOWN_CANCELLED,
+                          g_get_monotonic_time());
+    return save_machine(provider, error);
+}
+
+/* The memory of the guest that was is set aside: more of it while an earlier teardown runs, a new
+ * teardown otherwise, with what an interrupted one left. */
+static void
+teardown_rebooted(WardProvider *provider, const WardTarget *target)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+    GKeyFile *machine = get_machine(provider);
+    g_autofree char *mode = g_key_file_get_string(machine, target->uuid, KEY_TEARDOWN_MODE, NULL);
+    WardTeardownActual actual = {0};
+    guint64 total = target->memory_bytes;
+    g_autoptr(GError) error = NULL;
+
+    if (g_strcmp0(mode, "async") != 0)
+        return;
+    read_teardown(provider, target, &actual);
+    if (actual.phase == WARD_TEARDOWN_PHASE_RUNNING) {
+        total += actual.bytes_total;
+    } else {
+        total += actual.bytes_total - actual.bytes_done;
+        g_key_file_remove_key(machine, target->uuid, KEY_TEARDOWN_CANCELLED, NULL);
+        g_key_file_set_uint64(machine, target->uuid, KEY_TEARDOWN_START, g_get_monotonic_time());
+    }
+    g_key_file_set_uint64(machine, target->uuid, KEY_TEARDOWN_TOTAL, total);
+    if (!save_machine(provider, &error))
+        g_warning("%s", error->message);
+}
+
+/* trustdomain */
+
+/* Needs the lock. */
+static guint
+count_keys(WardProvider *provider)
+{
+    g_auto(GStrv) uuids = g_key_file_get_groups(get_machine(provider), NULL);
+    guint n = 0;
+
+    for (char **uuid = uuids; *uuid; uuid++)
+        n += g_key_file_has_key(get_machine(provider), *uuid, KEY_TRUSTDOMAIN, NULL);
+    return n;
+}
+
+static gboolean
+trustdomain_capacity(WardProvider *provider, WardTrustdomainCapacity *capacity, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    *capacity = (WardTrustdomainCapacity){
+        .total = TRUSTDOMAIN_KEYS,
+        .used = count_keys(provider),
+        .knows_reserved = TRUE,
+        .knows_leaked = TRUE,
+    };
+    return TRUE;
+}
+
+static gboolean
+trustdomain_read(WardProvider *provider,
+                 const WardTarget *target,
+                 WardTrustdomainActual *actual,
+                 GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    actual->life = has_key(provider, target, KEY_TRUSTDOMAIN) ? WARD_TRUSTDOMAIN_LIFE_RUNNING
+                                                              : WARD_TRUSTDOMAIN_LIFE_DEFINED;
+    return TRUE;
+}
+
+/* Needs the lock. */
+static gboolean
+take_key(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    if (has_key(provider, target, KEY_TRUSTDOMAIN))
+        return TRUE;
+    if (count_keys(provider) >= TRUSTDOMAIN_KEYS) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_NO_CAPACITY,
+                    "trustdomain: all %d keys of the host are in use", TRUSTDOMAIN_KEYS);
+        return FALSE;
+    }
+    g_key_file_set_boolean(get_machine(provider), target->uuid, KEY_TRUSTDOMAIN, TRUE);
+    return TRUE;
+}
+
+/* introspection */
+
+typedef struct {
+    WardSimulatedProvider *provider; /* outlives it */
+    char *uuid;
+    int fd;
+} HookedTool;
+
+static void
+hooked_tool_free(gpointer data)
+{
+    HookedTool *self = data;
+
+    close(self->fd);
+    g_free(self->uuid);
+    g_free(self);
+}
+
+static gboolean
+on_tool_gone(int fd, GIOCondition condition, gpointer data)
+{
+    HookedTool *tool = data;
+    WardSimulatedProvider *self = tool->provider;
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    ward_provider_emit_changed(WARD_PROVIDER(self), tool->uuid);
+    g_hash_table_remove(self->hooks, tool->uuid);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+introspection_hook(WardProvider *provider,
+                   const WardTarget *target,
+                   const WardIntrospectionSettings *settings,
+                   int socket_fd,
+                   GError **error)
+{
+    WardSimulatedProvider *self = WARD_SIMULATED_PROVIDER(provider);
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+    HookedTool *tool;
+    GSource *source;
+
+    if (g_hash_table_contains(self->hooks, target->uuid)) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_BUSY, "domain '%s': a tool is attached already",
+                    target->name);
+        return FALSE;
+    }
+    tool = g_new0(HookedTool, 1);
+    tool->provider = self;
+    tool->uuid = g_strdup(target->uuid);
+    tool->fd = fcntl(socket_fd, F_DUPFD_CLOEXEC, 0);
+    source = g_unix_fd_source_new(tool->fd, G_IO_HUP | G_IO_ERR);
+    g_source_set_callback(source, G_SOURCE_FUNC(on_tool_gone), tool, hooked_tool_free);
+    g_source_attach(source, NULL);
+    g_hash_table_insert(self->hooks, g_strdup(target->uuid), source);
+    return TRUE;
+}
+
+static gboolean
+introspection_unhook(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    g_hash_table_remove(WARD_SIMULATED_PROVIDER(provider)->hooks, target->uuid);
+    return TRUE;
+}
+
+static gboolean
+introspection_read(WardProvider *provider,
+                   const WardTarget *target,
+                   WardIntrospectionActual *actual,
+                   GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    actual->attached =
+        g_hash_table_contains(WARD_SIMULATED_PROVIDER(provider)->hooks, target->uuid);
+    return TRUE;
+}
+
+/* isolation */
+
+static gboolean
+isolation_set(WardProvider *provider, const WardTarget *target, gboolean on, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    if (on == has_key(provider, target, KEY_ISOLATION_SINCE))
+        return TRUE;
+    if (on)
+        g_key_file_set_uint64(get_machine(provider), target->uuid, KEY_ISOLATION_SINCE,
+                              g_get_monotonic_time());
+    else
+        g_key_file_remove_key(get_machine(provider), target->uuid, KEY_ISOLATION_SINCE, NULL);
+    return save_machine(provider, error);
+}
+
+static gboolean
+isolation_read(WardProvider *provider,
+               const WardTarget *target,
+               WardIsolationActual *actual,
+               GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    actual->state =
+        has_key(provider, target, KEY_ISOLATION_SINCE) ? WARD_ISOLATION_ON : WARD_ISOLATION_OFF;
+    return TRUE;
+}
+
+static GVariant *
+isolation_statistics(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    static const char *const zeros[] = {"entries-unrestricted", "exits-fault", "exits-schedule",
+                                        "exits-userspace", "exits-explicit"};
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+    guint64 since =
+        g_key_file_get_uint64(get_machine(provider), target->uuid, KEY_ISOLATION_SINCE, NULL);
+    guint64 entries =
+        since ? (g_get_monotonic_time() - since) * ENTRIES_PER_SECOND / G_USEC_PER_SEC : 0;
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{st}"));
+    g_variant_builder_add(&builder, "{st}", "entries-restricted", entries);
+    for (gsize i = 0; i < G_N_ELEMENTS(zeros); i++)
+        g_variant_builder_add(&builder, "{st}", zeros[i], G_GUINT64_CONSTANT(0));
+    g_variant_builder_add(&builder, "{st}", "flushes", entries);
+    return g_variant_builder_end(&builder);
+}
+
+/* life */
+
+static gboolean
+arm(WardProvider *provider, const WardTarget *target, const WardSettings *settings, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    if (settings->trustdomain && !take_key(provider, target, error))
+        return FALSE;
+    if (settings->isolation && settings->isolation->on)
+        g_key_file_set_uint64(get_machine(provider), target->uuid, KEY_ISOLATION_SINCE,
+                              g_get_monotonic_time());
+    return save_machine(provider, error);
+}
+
+static void
+forget(WardProvider *provider, const WardTarget *target)
+{
+    WardSimulatedProvider *self = WARD_SIMULATED_PROVIDER(provider);
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+    g_autoptr(GError) error = NULL;
+
+    g_hash_table_remove(self->hooks, target->uuid);
+    if (g_key_file_remove_group(self->machine, target->uuid, NULL) &&
+        !save_machine(provider, &error))
+        g_warning("%s", error->message);
+}
+
+static void
+destroy_hook(gpointer data)
+{
+    GSource *source = data;
+
+    g_source_destroy(source);
+    g_source_unref(source);
+}
+
+static void
+ward_simulated_provider_finalize(GObject *object)
+{
+    WardSimulatedProvider *self = WARD_SIMULATED_PROVIDER(object);
+
+    g_hash_table_unref(self->hooks);
+    g_key_file_unref(self->machine);
+    g_free(self->path);
+    g_mutex_clear(&self->lock);
+    G_OBJECT_CLASS(ward_simulated_provider_parent_class)->finalize(object);
+}
+
+static void
+ward_simulated_provider_class_init(WardSimulatedProviderClass *klass)
+{
+    G_OBJECT_CLASS(klass)->finalize = ward_simulated_provider_finalize;
+}
+
+static void
+ward_simulated_provider_init(WardSimulatedProvider *self)
+{
+    g_mutex_init(&self->lock);
+    self->machine = g_key_file_new();
+    self->hooks = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, destroy_hook);
+}
+
+static void
+ward_simulated_provider_iface_init(WardProviderInterface *iface)
+{
+    iface->name = "simulated";
+    iface->probe = probe;
+    iface->arm = arm;
+    iface->forget = forget;
+    iface->teardown_set = teardown_set;
+    iface->teardown_read = teardown_read;
+    iface->teardown_cancel = teardown_cancel;
+    iface->teardown_rebooted = teardown_rebooted;
+    iface->trustdomain_capacity = trustdomain_capacity;
+    iface->trustdomain_read = trustdomain_read;
+    iface->introspection_hook = introspection_hook;
+    iface->introspection_unhook = introspection_unhook;
+    iface->introspection_read = introspection_read;
+    iface->isolation_set = isolation_set;
+    iface->isolation_read = isolation_read;
+    iface->isolation_statistics = isolation_statistics;
+}
+
+WardProvider *
+ward_simulated_provider_new(const char *state_dir, GError **error)
+{
+    g_autoptr(WardSimulatedProvider) self = g_object_new(WARD_TYPE_SIMULATED_PROVIDER, NULL);
+    g_autoptr(GError) local = NULL;
+
+    self->path = g_build_filename(state_dir, MACHINE_FILE, NULL);
+    if (!g_key_file_load_from_file(self->machine, self->path, G_KEY_FILE_NONE, &local) &&
+        !g_error_matches(local, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
+                    "cannot read the simulated machine in %s: %s; remove the file to start anew",
+                    self->path, local->message);
+        return NULL;
+    }
+    return WARD_PROVIDER(g_steal_pointer(&self));
+}

@@ -1,0 +1,77 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ward-actual.h"
+
+static void
+actual_clear(gpointer data)
+{
+    WardActual *self = data;
+
+    for (guint i = 0; i < WARD_N_PROTECTIONS; i++)
+        g_free(self->common[i].reason);
+}
+
+WardActual *
+ward_actual_new(void)
+{
+    WardActual *self = g_atomic_rc_box_new0(WardActual);
+
+    for (guint i = 0; i < WARD_N_PROTECTIONS; i++)
+        self->common[i].provider = "";
+    self->isolation.state = WARD_ISOLATION_OFF;
+    return self;
+}
+
+WardActual *
+ward_actual_ref(WardActual *self)
+{
+    return g_atomic_rc_box_acquire(self);
+}
+
+void
+ward_actual_unref(WardActual *self)
+{
+    g_atomic_rc_box_release_full(self, actual_clear);
+}
+
+void
+ward_actual_set_status(WardActual *self, WardProtection protection, WardStatus status, char *reason)
+{
+    WardActualCommon *common = &self->common[protection];
+
+    common->status = status;
+    g_free(common->reason);
+    common->reason = reason;
+}
+
+const char *
+ward_status_to_string(WardStatus status)
+{
+    static const char *const words[] = {"off", "pending", "active", "unavailable", "failed"};
+
+    return words[status];
+}
+
+const char *
+ward_teardown_phase_to_string(WardTeardownPhase phase)
+{
+    static const char *const words[] = {"none", "set-aside", "running", "interrupted", "unknown"};
+
+    return words[phase];
+}
+
+const char *
+ward_trustdomain_life_to_string(WardTrustdomainLife life)
+{
+    static const char *const words[] = {"defined",  "admitted",   "building", "running",
+                                        "stopping", "reclaiming", "gone",     "leaked"};
+
+    return words[life];
+}
+
+const char *
+ward_isolation_state_to_string(WardIsolationState state)
+{
+    static const char *const words[] = {"off", "on", "unknown"};
+
+    return words[state];
+}

@@ -1,0 +1,105 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ward-actual.h: the actual state of a domain's protections, as last read from the host
+ *
+ * Ownership: WardActual is reference-counted (atomically) and never changes once the reconcile
+ * that built it has handed it to the main loop, so any thread may read it without a lock.
+ */
+#pragma once
+
+#include <glib.h>
+
+#include "ward-settings.h"
+
+G_BEGIN_DECLS
+
+typedef enum {
+    WARD_STATUS_OFF,         /* not wanted, and not in force */
+    WARD_STATUS_PENDING,     /* wanted; the domain does not run */
+    WARD_STATUS_ACTIVE,      /* wanted and in force */
+    WARD_STATUS_UNAVAILABLE, /* preferred, and not in force */
+    WARD_STATUS_FAILED,      /* required, and not in force */
+} WardStatus;
+
+/* What every protection has. */
+typedef struct {
+    WardStatus status;
+    const char *provider; /* static: a provider's name */
+    char *reason;         /* NULL when there is nothing to say */
+} WardActualCommon;
+
+typedef enum {
+    WARD_TEARDOWN_PHASE_NONE,
+    WARD_TEARDOWN_PHASE_SET_ASIDE,
+    WARD_TEARDOWN_PHASE_RUNNING,
+    WARD_TEARDOWN_PHASE_INTERRUPTED,
+    WARD_TEARDOWN_PHASE_UNKNOWN,
+} WardTeardownPhase;
+
+typedef struct {
+    WardTeardownPhase phase;
+    guint64 bytes_done;       /* of the running or last teardown */
+    guint64 bytes_total;      /* 0: the provider cannot count */
+    guint64 last_duration_us; /* 0: none finished yet */
+    gboolean cancellable;
+    gboolean exit_helper; /* QEMU's helper process for teardown at exit was seen */
+} WardTeardownActual;
+
+typedef enum {
+    WARD_TRUSTDOMAIN_LIFE_DEFINED,
+    WARD_TRUSTDOMAIN_LIFE_ADMITTED,
+    WARD_TRUSTDOMAIN_LIFE_BUILDING,
+    WARD_TRUSTDOMAIN_LIFE_RUNNING,
+    WARD_TRUSTDOMAIN_LIFE_STOPPING,
+    WARD_TRUSTDOMAIN_LIFE_RECLAIMING,
+    WARD_TRUSTDOMAIN_LIFE_GONE,
+    WARD_TRUSTDOMAIN_LIFE_LEAKED,
+} WardTrustdomainLife;
+
+typedef struct {
+    WardTrustdomainLife life;
+} WardTrustdomainActual;
+
+typedef struct {
+    gboolean attached;
+    gboolean broken; /* a tool was, and went away */
+} WardIntrospectionActual;
+
+typedef enum {
+    WARD_ISOLATION_OFF,
+    WARD_ISOLATION_ON,
+    WARD_ISOLATION_UNKNOWN,
+} WardIsolationState;
+
+typedef struct {
+    WardIsolationState state;
+    guint64 entries_unrestricted; /* since the domain started, while isolation was on */
+} WardIsolationActual;
+
+typedef struct {
+    WardActualCommon common[WARD_N_PROTECTIONS];
+    WardTeardownActual teardown;
+    WardTrustdomainActual trustdomain;
+    WardIntrospectionActual introspection;
+    WardIsolationActual isolation;
+} WardActual;
+
+WardActual *ward_actual_new(void);
+WardActual *ward_actual_ref(WardActual *self);
+void ward_actual_unref(WardActual *self);
+
+/* Sets status and reason of @protection; takes the ownership of @reason. */
+void ward_actual_set_status(WardActual *self,
+                            WardProtection protection,
+                            WardStatus status,
+                            char *reason);
+
+/* The words of the D-Bus properties. Static strings. */
+const char *ward_status_to_string(WardStatus status);
+const char *ward_teardown_phase_to_string(WardTeardownPhase phase);
+const char *ward_trustdomain_life_to_string(WardTrustdomainLife life);
+const char *ward_isolation_state_to_string(WardIsolationState state);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardActual, ward_actual_unref)
+
+G_END_DECLS

@@ -1,0 +1,555 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ward-connection.h"
+
+#include <libvirt-glib/libvirt-glib.h>
+#include <libvirt/virterror.h>
+
+#include "ward-error.h"
+#include "ward-queue.h"
+
+#define BACKOFF_FIRST_MS 250
+#define BACKOFF_LAST_MS 30000
+
+/* How long an answer may be awaited on a local socket before libvirtd is asked whether it lives,
+ * then how often it is asked, and how many answers it may miss. */
+#define PATIENCE_SECONDS 5
+#define KEEPALIVE_SECONDS 5
+#define KEEPALIVE_COUNT 3
+
+/* Connections for calls that are kept while nobody calls. */
+#define MAX_SPARES 4
+
+struct _WardConnection {
+    GObject parent;
+
+    char *uri;
+    gboolean remote;
+    gboolean in_process; /* the driver runs in this process: nothing hangs, and a second
+                          * connection may be another world */
+    gboolean started;
+    char *error;
+    gulong version;
+    guint backoff_ms;
+    guint timer;
+    GCancellable *cancellable;
+    WardQueue *queue;
+
+    GMutex lock; /* guards these; calls and patience are the main thread's and atomic */
+    virConnectPtr conn;
+    guint epoch;      /* grows whenever conn is lost, and all others with it */
+    GQueue spares;    /* of this epoch, and used by nobody */
+    GHashTable *lent; /* connection to its epoch */
+
+    gint calls; /* atomic */
+    guint patience;
+    gboolean keepalive;
+};
+
+enum {
+    SIGNAL_OPENED,
+    SIGNAL_CLOSED,
+    SIGNAL_DOMAIN_EVENT,
+    N_SIGNALS,
+};
+
+static guint signals[N_SIGNALS];
+
+G_DEFINE_FINAL_TYPE(WardConnection, ward_connection, G_TYPE_OBJECT)
+
+static void connection_open(WardConnection *self);
+
+/* errors */
+
+void
+ward_connection_set_error(GError **error, const char *format, ...)
+{
+    g_autofree char *doing = NULL;
+    virErrorPtr last = virGetLastError();
+    int code = WARD_ERROR_LIBVIRT;
+    va_list args;
+
+    va_start(args, format);
+    doing = g_strdup_vprintf(format, args);
+    va_end(args);
+    if (last && last->code == VIR_ERR_NO_DOMAIN)
+        code = WARD_ERROR_NOT_FOUND;
+    else if (last && last->code == VIR_ERR_OPERATION_TIMEOUT)
+        code = WARD_ERROR_TIMED_OUT;
+    else if (last && last->code == VIR_ERR_OPERATION_INVALID)
+        code = WARD_ERROR_INVALID_STATE;
+    g_set_error(error, WARD_ERROR, code, "%s: %s", doing,
+                last && last->message ? last->message : "libvirt gave no reason");
+}
+
+/* libvirt prints errors by itself unless told not to. */
+static void
+ignore_libvirt_error(void *opaque, virErrorPtr error)
+{
+}
+
+/* events, in the main thread */
+
+static void
+emit_domain_event(WardConnection *self, virDomainPtr dom, WardDomainEvent event)
+{
+    g_signal_emit(self, signals[SIGNAL_DOMAIN_EVENT], 0, dom, event);
+}
+
+static int
+on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *opaque)
+{
+    WardDomainEvent mapped = WARD_DOMAIN_EVENT_LIFECYCLE;
+
+    if (event == VIR_DOMAIN_EVENT_STARTED)
+        mapped = WARD_DOMAIN_EVENT_STARTED;
+    else if (event == VIR_DOMAIN_EVENT_STOPPED)
+        mapped = WARD_DOMAIN_EVENT_STOPPED;
+    emit_domain_event(opaque, dom, mapped);
+    return 0;
+}
+
+static void
+on_reboot(virConnectPtr conn, virDomainPtr dom, void *opaque)
+{
+    emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_REBOOT);
+}
+
+static void
+on_metadata(virConnectPtr conn, virDomainPtr dom, int type, const char *uri, void *opaque)
+{
+    emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_METADATA);
+}
+
+/* keepalive */
+
+static gboolean
+set_keepalive(WardConnection *self, gboolean on)
+{
+    virConnectPtr conn = ward_connection_ref_shared(self, NULL);
+    int result;
+
+    if (!conn)
+        return FALSE;
+    /* Not all drivers have it; those that do not need none. */
+    result = virConnectSetKeepAlive(conn, on ? KEEPALIVE_SECONDS : 0, on ? KEEPALIVE_COUNT : 0);
+    virConnectClose(conn);
+    return result == 0;
+}
+
+static gboolean
+on_patience(gpointer data)
+{
+    WardConnection *self = data;
+    gboolean waiting = g_atomic_int_get(&self->calls) > 0;
+
+    if (waiting && !self->keepalive) {
+        g_info("libvirt has not answered for %d seconds: asking whether it lives",
+               PATIENCE_SECONDS);
+        self->keepalive = set_keepalive(self, TRUE);
+    } else if (!waiting && self->keepalive) {
+        set_keepalive(self, FALSE);
+        self->keepalive = FALSE;
+    }
+    if (waiting)
+        return G_SOURCE_CONTINUE;
+    self->patience = 0;
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+start_patience(gpointer data)
+{
+    WardConnection *self = data;
+
+    if (!self->patience && !self->remote && self->started)
+        self->patience = g_timeout_add_seconds(PATIENCE_SECONDS, on_patience, self);
+    return G_SOURCE_REMOVE;
+}
+
+void
+ward_connection_begin_call(WardConnection *self)
+{
+    if (g_atomic_int_add(&self->calls, 1) == 0)
+        g_idle_add_full(G_PRIORITY_DEFAULT, start_patience, g_object_ref(self), g_object_unref);
+}
+
+void
+ward_connection_end_call(WardConnection *self)
+{
+    g_atomic_int_add(&self->calls, -1);
+}
+
+/* opening and closing */
+
+static gboolean
+on_timer(gpointer data)
+{
+    WardConnection *self = data;
+
+    self->timer = 0;
+    connection_open(self);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+retry_later(WardConnection *self, const char *why)
+{
+    g_free(self->error);
+    self->error = g_strdup(why);
+    if (!self->started)
+        return;
+    g_message("no connection to libvirt at %s: %s; trying again in %.2g s", self->uri, why,
+              self->backoff_ms / 1000.0);
+    self->timer = g_timeout_add(self->backoff_ms, on_timer, self);
+    self->backoff_ms = MIN(self->backoff_ms * 2, BACKOFF_LAST_MS);
+}
+
+/* What is spare goes with it. */
+static virConnectPtr
+steal_conn(WardConnection *self)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    virConnectPtr spare;
+
+    self->epoch++;
+    while ((spare = g_queue_pop_head(&self->spares)))
+        virConnectClose(spare);
+    return g_steal_pointer(&self->conn);
+}
+
+typedef struct {
+    WardConnection *self;
+    virConnectPtr conn;
+    int reason;
+} Closed;
+
+static gboolean
+handle_closed(gpointer data)
+{
+    g_autofree Closed *closed = data;
+    g_autoptr(WardConnection) self = closed->self;
+    static const char *const reasons[] = {"the connection broke", "libvirt closed the connection",
+                                          "libvirt did not answer", "closed by this client"};
+
+    if (closed->conn != self->conn)
+        return G_SOURCE_REMOVE;
+    virConnectClose(steal_conn(self));
+    self->backoff_ms = BACKOFF_FIRST_MS;
+    self->keepalive = FALSE;
+    retry_later(self, reasons[CLAMP(closed->reason, 0, 3)]);
+    g_signal_emit(self, signals[SIGNAL_CLOSED], 0);
+    return G_SOURCE_REMOVE;
+}
+
+/* Whichever thread noticed. */
+static void
+on_close(virConnectPtr conn, int reason, void *opaque)
+{
+    Closed *closed = g_new0(Closed, 1);
+
+    closed->self = g_object_ref(opaque);
+    closed->conn = conn;
+    closed->reason = reason;
+    g_idle_add(handle_closed, closed);
+}
+
+static gboolean
+register_events(WardConnection *self, virConnectPtr conn)
+{
+    static const struct {
+        int id;
+        virConnectDomainEventGenericCallback callback;
+    } events[] = {
+        {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
+        {VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot)},
+        {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata)},
+    };
+
+    for (gsize i = 0; i < G_N_ELEMENTS(events); i++) {
+        if (virConnectDomainEventRegisterAny(conn, NULL, events[i].id, events[i].callback,
+                                             g_object_ref(self), g_object_unref) < 0) {
+            g_object_unref(self);
+            return FALSE;
+        }
+    }
+    /* In-process drivers cannot lose their connection and refuse this. */
+    if (virConnectRegisterCloseCallback(conn, on_close, g_object_ref(self), g_object_unref) < 0)
+        g_object_unref(self);
+    return TRUE;
+}
+
+static void
+open_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    WardConnection *self = source;
+    virConnectPtr conn = virConnectOpen(self->uri);
+    GError *error = NULL;
+
+    if (!conn) {
+        ward_connection_set_error(&error, "cannot connect to %s", self->uri);
+        g_task_return_error(task, error);
+        return;
+    }
+    g_mutex_lock(&self->lock);
+    self->conn = conn;
+    g_mutex_unlock(&self->lock);
+    if (!register_events(self, conn)) {
+        ward_connection_set_error(&error, "cannot listen to the events of %s", self->uri);
+        virConnectClose(steal_conn(self));
+        g_task_return_error(task, error);
+        return;
+    }
+    if (virConnectGetLibVersion(conn, &self->version) < 0)
+        self->version = 0;
+    g_task_return_boolean(task, TRUE);
+}
+
+static void
+on_opened(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    WardConnection *self = WARD_CONNECTION(source);
+    g_autoptr(GError) error = NULL;
+
+    if (!g_task_propagate_boolean(G_TASK(result), &error)) {
+        if (!self->started)
+            return;
+        retry_later(self, error->message);
+        g_signal_emit(self, signals[SIGNAL_CLOSED], 0);
+        return;
+    }
+    if (!self->started) {
+        virConnectClose(steal_conn(self));
+        return;
+    }
+    g_clear_pointer(&self->error, g_free);
+    self->backoff_ms = BACKOFF_FIRST_MS;
+    if (self->remote)
+        self->keepalive = set_keepalive(self, TRUE);
+    g_message("connected to libvirt at %s", self->uri);
+    g_signal_emit(self, signals[SIGNAL_OPENED], 0);
+}
+
+static void
+connection_open(WardConnection *self)
+{
+    ward_queue_push(self->queue, g_task_new(self, self->cancellable, on_opened, NULL),
+                    open_in_thread);
+}
+
+/* A URI with a host, or with a transport, goes over something that can fail silently. */
+static gboolean
+uri_is_remote(const char *uri)
+{
+    g_autoptr(GUri) parsed = g_uri_parse(uri, G_URI_FLAGS_NONE, NULL);
+
+    if (!parsed)
+        return TRUE;
+    return strchr(g_uri_get_scheme(parsed), '+') ||
+           (g_uri_get_host(parsed) && *g_uri_get_host(parsed));
+}
+
+/* public */
+
+static void
+ward_connection_finalize(GObject *object)
+{
+    WardConnection *self = WARD_CONNECTION(object);
+
+    g_free(self->uri);
+    g_free(self->error);
+    g_object_unref(self->cancellable);
+    ward_queue_unref(self->queue);
+    g_hash_table_unref(self->lent);
+    g_mutex_clear(&self->lock);
+    G_OBJECT_CLASS(ward_connection_parent_class)->finalize(object);
+}
+
+static void
+ward_connection_class_init(WardConnectionClass *klass)
+{
+    GType type = WARD_TYPE_CONNECTION;
+
+    G_OBJECT_CLASS(klass)->finalize = ward_connection_finalize;
+    signals[SIGNAL_OPENED] =
+        g_signal_new("opened", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_CLOSED] =
+        g_signal_new("closed", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 0);
+    signals[SIGNAL_DOMAIN_EVENT] =
+        g_signal_new("domain-event", type, G_SIGNAL_RUN_LAST, 0, NULL, NULL, NULL, G_TYPE_NONE, 2,
+                     G_TYPE_POINTER, G_TYPE_INT);
+}
+
+static void
+ward_connection_init(WardConnection *self)
+{
+    static gsize once;
+
+    if (g_once_init_enter(&once)) {
+        gvir_event_register();
+        virSetErrorFunc(NULL, ignore_libvirt_error);
+        g_once_init_leave(&once, 1);
+    }
+    self->backoff_ms = BACKOFF_FIRST_MS;
+    self->error = g_strdup("not connected yet");
+    self->cancellable = g_cancellable_new();
+    self->queue = ward_queue_new();
+    self->lent = g_hash_table_new(NULL, NULL);
+    g_mutex_init(&self->lock);
+}
+
+WardConnection *
+ward_connection_new(const char *uri)
+{
+    WardConnection *self = g_object_new(WARD_TYPE_CONNECTION, NULL);
+
+    self->uri = g_strdup(uri);
+    self->remote = uri_is_remote(uri);
+    self->in_process = g_str_has_prefix(uri, "test:");
+    return self;
+}
+
+void
+ward_connection_start(WardConnection *self)
+{
+    self->started = TRUE;
+    connection_open(self);
+}
+
+void
+ward_connection_stop(WardConnection *self)
+{
+    virConnectPtr conn = steal_conn(self);
+
+    self->started = FALSE;
+    g_cancellable_cancel(self->cancellable);
+    g_clear_handle_id(&self->timer, g_source_remove);
+    g_clear_handle_id(&self->patience, g_source_remove);
+    if (conn) {
+        virConnectUnregisterCloseCallback(conn, on_close);
+        virConnectClose(conn);
+    }
+}
+
+gboolean
+ward_connection_is_open(WardConnection *self)
+{
+    return !self->error;
+}
+
+const char *
+ward_connection_get_error(WardConnection *self)
+{
+    return self->error ? self->error : "";
+}
+
+gulong
+ward_connection_get_libvirt_version(WardConnection *self)
+{
+    return self->version;
+}
+
+virConnectPtr
+ward_connection_ref_shared(WardConnection *self, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    if (!self->conn) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_CONNECTED,
+                    "there is no connection to libvirt at %s at present", self->uri);
+        return NULL;
+    }
+    virConnectRef(self->conn);
+    return self->conn;
+}
+
+static virConnectPtr
+take_spare(WardConnection *self, guint *epoch)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    *epoch = self->epoch;
+    return g_queue_pop_head(&self->spares);
+}
+
+static void
+note_lent(WardConnection *self, virConnectPtr conn, guint epoch)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+
+    g_hash_table_insert(self->lent, conn, GUINT_TO_POINTER(epoch));
+}
+
+virConnectPtr
+ward_connection_acquire(WardConnection *self, GError **error)
+{
+    virConnectPtr shared = ward_connection_ref_shared(self, error);
+    virConnectPtr conn;
+    guint epoch;
+
+    if (!shared || self->in_process)
+        return shared;
+    virConnectClose(shared);
+    conn = take_spare(self, &epoch);
+    if (!conn)
+        conn = virConnectOpen(self->uri);
+    if (!conn) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_CONNECTED,
+                    "libvirt at %s takes no further connection: %s", self->uri,
+                    virGetLastErrorMessage());
+        return NULL;
+    }
+    virConnectSetKeepAlive(conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+    note_lent(self, conn, epoch);
+    return conn;
+}
+
+/* Whether @conn is now a spare one. */
+static gboolean
+keep_spare(WardConnection *self, virConnectPtr conn, gboolean alive)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    guint epoch = GPOINTER_TO_UINT(g_hash_table_lookup(self->lent, conn));
+
+    g_hash_table_remove(self->lent, conn);
+    if (!alive || epoch != self->epoch || g_queue_get_length(&self->spares) >= MAX_SPARES)
+        return FALSE;
+    g_queue_push_head(&self->spares, conn);
+    return TRUE;
+}
+
+void
+ward_connection_release(WardConnection *self, virConnectPtr conn)
+{
+    gboolean alive;
+
+    if (self->in_process) {
+        virConnectClose(conn);
+        return;
+    }
+    /* Nobody waits for it now, so nobody need be woken up for it. */
+    virConnectSetKeepAlive(conn, 0, 0);
+    alive = virConnectIsAlive(conn) == 1;
+    if (!keep_spare(self, conn, alive))
+        virConnectClose(conn);
+}
+
+GBytes *
+ward_connection_get_secret(WardConnection *self, const char *uuid, GError **error)
+{
+    virConnectPtr conn = ward_connection_acquire(self, error);
+    virSecretPtr secret;
+    unsigned char *value = NULL;
+    size_t size = 0;
+
+    if (!conn)
+        return NULL;
+    secret = virSecretLookupByUUIDString(conn, uuid);
+    if (secret)
+        value = virSecretGetValue(secret, &size, 0);
+    if (!value)
+        ward_connection_set_error(error, "cannot read the libvirt secret %s", uuid);
+    if (secret)
+        virSecretFree(secret);
+    ward_connection_release(self, conn);
+    return value ? g_bytes_new_with_free_func(value, size, free, value) : NULL;
+}

@@ -1,0 +1,86 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ward-domain-private.h: the side of a domain that only the core sees
+ */
+#pragma once
+
+#include <libvirt/libvirt.h>
+
+#include "ward-domain.h"
+#include "ward-native.h"
+#include "ward-queue.h"
+
+G_BEGIN_DECLS
+
+/* What libvirt said of a domain at one moment. */
+typedef struct {
+    gboolean gone;    /* libvirt does not know it any more */
+    virDomainPtr dom; /* owned; NULL when gone */
+    int id;           /* -1: not active */
+    int state;        /* virDomainState */
+    gboolean persistent;
+    WardNative *live;   /* NULL: not active */
+    WardNative *config; /* NULL: transient */
+} WardReading;
+
+void ward_reading_free(WardReading *self);
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardReading, ward_reading_free)
+
+struct _WardDomain {
+    GObject parent;
+
+    char *uuid;
+    char *name;
+    int id;
+    int state;
+    virDomainPtr listed; /* from libvirt's list, until the first reading uses it */
+    WardNative *live;    /* NULL when not active */
+    WardNative *config;  /* NULL when transient */
+    gboolean ran;        /* was seen running since it was started */
+    WardActual *actual;
+    WardSettings *applied; /* wanted at the last pass over the host; NULL: none yet */
+    WardJob *teardown_job;
+
+    /* Two queues, so that work on the host never waits behind a libvirt call: libvirt holds the
+     * domain while its hook waits for us. */
+    WardQueue *libvirt_queue;
+    WardQueue *host_queue;
+
+    /* ward-sync.c */
+    gboolean sync_running;
+    gboolean sync_again;   /* another pass, when the running one ends */
+    gboolean sync_libvirt; /* the next pass reads libvirt */
+    GPtrArray *waiting;    /* GTasks that end with the next pass */
+    GPtrArray *served;     /* GTasks that end with the running pass */
+    guint timer;           /* source: the next pass comes by itself */
+    guint failures;        /* passes in a row that left introspection not attached */
+    guint reboots;         /* REBOOT events that the next pass tells the provider */
+    guint looks;           /* passes to come by themselves after a reboot */
+
+    /* ward-hook.c: from the hook's "start" to the STARTED event or the hook's "release". libvirt
+     * says in that time that the domain is not active, and yet it is about to be. */
+    gboolean starting;
+    GCancellable *early; /* ends the wait for a QEMU that is being started; NULL: none waits */
+};
+
+WardDomain *ward_domain_new(const char *uuid, const char *name);
+
+/* Takes over what @reading holds. */
+void ward_domain_take_reading(WardDomain *self, WardReading *reading);
+
+/* (transfer full) for @dom, which may be NULL. */
+void ward_domain_set_listed(WardDomain *self, virDomainPtr dom);
+
+/* What libvirt last said of the domain as it is; NULL before anything is known. Borrowed. */
+WardNative *ward_domain_get_native(WardDomain *self);
+
+void ward_domain_set_actual(WardDomain *self, WardActual *actual);
+void ward_domain_set_teardown_job(WardDomain *self, WardJob *job);
+void ward_domain_emit_changed(WardDomain *self);
+void ward_domain_emit_event(WardDomain *self,
+                            WardProtection protection,
+                            const char *name,
+                            const char *detail_text,
+                            guint64 detail);
+
+G_END_DECLS

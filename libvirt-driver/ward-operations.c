@@ -1,0 +1,325 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ward-operations.c: what D-Bus asks for
+ *
+ * Changes of what is wanted go into libvirt's metadata, and the pass that follows makes them so;
+ * there is no other way in.
+ */
+#include <libvirt/virterror.h>
+
+#include "modules/ward-module.h"
+#include "ward-error.h"
+#include "ward-manager-private.h"
+#include "ward-marker.h"
+
+typedef struct {
+    WardDomain *domain;
+    WardSettings *settings;
+    guint flags; /* resolved: live, config or both */
+    WardHostSupport *host;
+    WardNative *live; /* the running domain; NULL: none */
+} Change;
+
+static void
+change_free(gpointer data)
+{
+    Change *self = data;
+
+    g_object_unref(self->domain);
+    ward_settings_unref(self->settings);
+    ward_host_support_unref(self->host);
+    g_clear_pointer(&self->live, ward_native_unref);
+    g_free(self);
+}
+
+/* flags */
+
+static gboolean
+resolve_flags(WardDomain *domain, gboolean active, guint *flags, GError **error)
+{
+    const guint known = WARD_AFFECT_LIVE | WARD_AFFECT_CONFIG | WARD_AFFECT_UPDATE;
+
+    if (*flags & ~known) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT,
+                    "unknown flags 0x%x; known are 1 (live), 2 (config), 4 (update)",
+                    *flags & ~known);
+        return FALSE;
+    }
+    if (!(*flags & (WARD_AFFECT_LIVE | WARD_AFFECT_CONFIG)))
+        *flags |= active ? WARD_AFFECT_LIVE : WARD_AFFECT_CONFIG;
+    if ((*flags & WARD_AFFECT_LIVE) && !active) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE,
+                    "domain '%s' is not running: only its persistent settings can be used "
+                    "(config)",
+                    domain->name);
+        return FALSE;
+    }
+    if ((*flags & WARD_AFFECT_CONFIG) && !domain->config) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE,
+                    "domain '%s' is transient: it has no persistent settings, only live ones",
+                    domain->name);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+require_connection(WardManager *self, GError **error)
+{
+    virConnectPtr conn = ward_connection_ref_shared(self->connection, error);
+
+    if (conn)
+        virConnectClose(conn);
+    return conn != NULL;
+}
+
+/* reading the protection */
+
+void
+ward_manager_get_protection_async(WardManager *self,
+                                  WardDomain *domain,
+                                  guint flags,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
+    GError *error = NULL;
+    WardNative *native;
+    char *xml;
+
+    if ((flags & WARD_AFFECT_LIVE) && (flags & WARD_AFFECT_CONFIG)) {
+        g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT,
+                                "live and config are different documents: ask for one");
+        return;
+    }
+    if (!resolve_flags(domain, ward_domain_is_active(domain), &flags, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    native = flags & WARD_AFFECT_LIVE ? domain->live : domain->config;
+    if (native && native->xml->settings_error) {
+        g_task_return_error(task, g_error_copy(native->xml->settings_error));
+        return;
+    }
+    xml = native ? ward_settings_format(native->xml->settings) : NULL;
+    g_task_return_pointer(task, xml ? xml : g_strdup(""), g_free);
+}
+
+char *
+ward_manager_get_protection_finish(WardManager *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+/* changing the protection */
+
+static gboolean
+write_metadata(virDomainPtr dom, WardSettings *settings, unsigned int flags, GError **error)
+{
+    const char *name = virDomainGetName(dom); /* before the call: it resets libvirt's last error */
+    g_autofree char *xml = ward_settings_format_metadata(settings);
+
+    if (virDomainSetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, xml, xml ? WARD_XML_PREFIX : NULL,
+                             WARD_XML_NAMESPACE, flags) == 0)
+        return TRUE;
+    /* Nothing to clear is as good as cleared. */
+    if (!xml && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_METADATA)
+        return TRUE;
+    ward_connection_set_error(error, "cannot write the %s metadata of domain '%s'",
+                              flags & VIR_DOMAIN_AFFECT_LIVE ? "live" : "persistent", name);
+    return FALSE;
+}
+
+/* What is to be written: for an update, what is there now is read here, in the domain's queue, so
+ * that two updates at once do not undo each other. */
+static WardSettings *
+merge_change(virDomainPtr dom, Change *change, unsigned int impact, GError **error)
+{
+    const char *name = virDomainGetName(dom);
+    g_autoptr(WardSettings) current = NULL;
+    g_autofree char *xml = NULL;
+
+    if (!(change->flags & WARD_AFFECT_UPDATE))
+        return ward_settings_ref(change->settings);
+    xml = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, WARD_XML_NAMESPACE, impact);
+    if (!xml && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_METADATA)
+        return ward_settings_ref(change->settings);
+    if (!xml) {
+        ward_connection_set_error(error, "cannot read the metadata of domain '%s'", name);
+        return NULL;
+    }
+    current = ward_settings_parse(xml, -1, error);
+    if (!current) {
+        g_prefix_error(error, "what is there cannot be updated, only replaced: ");
+        return NULL;
+    }
+    return ward_settings_update(current, change->settings);
+}
+
+/* A required protection that this host does not have must not be written into a running domain,
+ * where it could only pause it. */
+static gboolean
+check_live(Change *change, const WardSettings *live, GError **error)
+{
+    for (WardProtection p = 0; p < WARD_N_PROTECTIONS; p++) {
+        WardModuleContext context = {
+            .support = &change->host->support[p],
+            .libvirt_version = change->host->libvirt_version,
+            .wanted = live,
+            .xml = change->live ? change->live->xml : NULL,
+        };
+
+        if (!ward_settings_wants(live, p) ||
+            ward_settings_get_enforcement(live, p) == WARD_ENFORCEMENT_PREFERRED)
+            continue;
+        if (!ward_module_check(ward_module_get(p), &context, error)) {
+            g_prefix_error(error, "nothing was changed: ");
+            return FALSE;
+        }
+    }
+    return TRUE;
+}
+
+/* Persistent first: if the second write fails, the running domain is as it was. */
+static gboolean
+write_change(virDomainPtr dom, Change *change, GError **error)
+{
+    g_autoptr(WardSettings) live = NULL;
+    g_autoptr(WardSettings) config = NULL;
+
+    if (change->flags & WARD_AFFECT_LIVE) {
+        live = merge_change(dom, change, VIR_DOMAIN_AFFECT_LIVE, error);
+        if (!live || !check_live(change, live, error))
+            return FALSE;
+    }
+    if (change->flags & WARD_AFFECT_CONFIG) {
+        config = merge_change(dom, change, VIR_DOMAIN_AFFECT_CONFIG, error);
+        if (!config || !write_metadata(dom, config, VIR_DOMAIN_AFFECT_CONFIG, error))
+            return FALSE;
+    }
+    return !live || write_metadata(dom, live, VIR_DOMAIN_AFFECT_LIVE, error);
+}
+
+static gboolean
+find_and_write(virConnectPtr conn, Change *change, GError **error)
+{
+    virDomainPtr dom = virDomainLookupByUUIDString(conn, change->domain->uuid);
+    gboolean ok;
+
+    if (!dom) {
+        ward_connection_set_error(error, "cannot find domain %s", change->domain->uuid);
+        return FALSE;
+    }
+    ok = write_change(dom, change, error);
+    if (!ok)
+        g_prefix_error(error, "domain '%s': ", virDomainGetName(dom));
+    virDomainFree(dom);
+    return ok;
+}
+
+static void
+write_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    WardManager *self = source;
+    GError *error = NULL;
+    virConnectPtr conn = ward_connection_acquire(self->connection, &error);
+    gboolean ok = FALSE;
+
+    if (conn) {
+        ward_connection_begin_call(self->connection);
+        ok = find_and_write(conn, data, &error);
+        ward_connection_end_call(self->connection);
+        ward_connection_release(self->connection, conn);
+    }
+    if (ok)
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+}
+
+static void
+on_synced(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    GError *error = NULL;
+
+    if (g_task_propagate_boolean(G_TASK(result), &error))
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+}
+
+static void
+on_written(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    WardManager *self = WARD_MANAGER(source);
+    Change *change = g_task_get_task_data(G_TASK(result));
+    GError *error = NULL;
+
+    if (!g_task_propagate_boolean(G_TASK(result), &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    /* New terms deserve a new try. */
+    if (change->flags & WARD_AFFECT_LIVE)
+        ward_marker_set(self->state_dir, change->domain->uuid, WARD_MARKER_DETACHED, FALSE);
+    ward_sync(self, change->domain, WARD_SYNC_LIBVIRT,
+              g_task_new(NULL, NULL, on_synced, g_steal_pointer(&task)));
+}
+
+static gboolean
+may_change(WardManager *self,
+           WardDomain *domain,
+           const WardSettings *settings,
+           guint *flags,
+           GError **error)
+{
+    /* One that is being started is running as soon as libvirt takes the call. */
+    gboolean active = ward_domain_is_active(domain) || domain->starting;
+
+    if (!require_connection(self, error) || !resolve_flags(domain, active, flags, error))
+        return FALSE;
+    if (!(*flags & WARD_AFFECT_UPDATE) || !ward_settings_is_empty(settings))
+        return TRUE;
+    g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT,
+                "there is nothing in the protection to update domain '%s' with", domain->name);
+    return FALSE;
+}
+
+void
+ward_manager_set_protection_async(WardManager *self,
+                                  WardDomain *domain,
+                                  WardSettings *settings,
+                                  guint flags,
+                                  GCancellable *cancellable,
+                                  GAsyncReadyCallback callback,
+                                  gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
+    GError *error = NULL;
+    Change *change;
+    GTask *write;
+
+    if (!may_change(self, domain, settings, &flags, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    change = g_new0(Change, 1);
+    change->domain = g_object_ref(domain);
+    change->settings = ward_settings_ref(settings);
+    change->flags = flags;
+    change->host = ward_host_support_ref(self->host);
+    change->live = domain->live ? ward_native_ref(domain->live) : NULL;
+    /* Once begun it is seen to its end: a caller that leaves does not stop it halfway. */
+    write = g_task_new(self, NULL, on_written, g_steal_pointer(&task));
+    g_task_set_task_data(write, change, change_free);
+    ward_queue_push(domain->libvirt_queue, write, write_in_thread);
+}
+
+gboolean
+ward_manager_set_protection_finish(WardManager *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}

@@ -1,0 +1,33 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ward-queue.h: blocking work off the main loop, in order
+ *
+ * Work pushed to one queue is done one piece after another, in the order of pushing; work in
+ * different queues runs side by side. A queue without work holds no thread.
+ *
+ * At most WARD_QUEUE_MAX_THREADS pieces run at once over all queues. libvirtd itself answers five
+ * calls of one client at a time (max_client_requests in libvirtd.conf), so more would not help.
+ */
+#pragma once
+
+#include <gio/gio.h>
+
+G_BEGIN_DECLS
+
+#define WARD_QUEUE_MAX_THREADS 64
+
+typedef struct _WardQueue WardQueue;
+
+WardQueue *ward_queue_new(void);
+WardQueue *ward_queue_ref(WardQueue *self);
+void ward_queue_unref(WardQueue *self);
+
+/* Calls @func in a worker thread; it must return through @task. (transfer full) for @task. */
+void ward_queue_push(WardQueue *self, GTask *task, GTaskThreadFunc func);
+
+/* Pieces of work that are running or waiting, over all queues. */
+guint ward_queue_get_pending(void);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardQueue, ward_queue_unref)
+
+G_END_DECLS

@@ -1,0 +1,369 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ward-requests.c: what D-Bus asks for beside the wanted state: attach, detach, cancel, wait, read
+ */
+#include "ward-error.h"
+#include "ward-manager-private.h"
+#include "ward-marker.h"
+
+static gboolean
+require_active(WardDomain *domain, GError **error)
+{
+    if (ward_domain_is_active(domain))
+        return TRUE;
+    g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE, "domain '%s' is not running",
+                domain->name);
+    return FALSE;
+}
+
+/* Work on the host for one domain: a task of its own on the host queue, its data a WardPass. */
+static void
+push_host_work(WardManager *self, WardDomain *domain, GTask *task, GTaskThreadFunc func)
+{
+    g_task_set_task_data(
+        task,
+        ward_pass_new(self, domain, ward_domain_get_native(domain), ward_domain_is_active(domain)),
+        (GDestroyNotify)ward_pass_free);
+    ward_queue_push(domain->host_queue, task, func);
+}
+
+/* attach, detach, cancel */
+
+typedef struct {
+    WardDomain *domain;
+    WardOperation operation;
+} Operation;
+
+static void
+operation_free(gpointer data)
+{
+    Operation *self = data;
+
+    g_object_unref(self->domain);
+    g_free(self);
+}
+
+static void
+finish_attach(GTask *task, WardDomain *domain)
+{
+    const WardActualCommon *common = &domain->actual->common[WARD_PROTECTION_INTROSPECTION];
+
+    if (common->status == WARD_STATUS_ACTIVE)
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_FAILED, "domain '%s': %s",
+                                domain->name,
+                                common->reason ? common->reason : "introspection: not attached");
+}
+
+static void
+finish_detach(GTask *task, WardDomain *domain)
+{
+    if (!domain->actual->introspection.attached)
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_FAILED,
+                                "domain '%s': the tool is still attached", domain->name);
+}
+
+static void
+on_synced(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    Operation *call = g_task_get_task_data(task);
+    GError *error = NULL;
+
+    if (!g_task_propagate_boolean(G_TASK(result), &error))
+        g_task_return_error(task, error);
+    else if (call->operation == WARD_OPERATION_INTROSPECTION_ATTACH)
+        finish_attach(task, call->domain);
+    else if (call->operation == WARD_OPERATION_INTROSPECTION_DETACH)
+        finish_detach(task, call->domain);
+    else
+        g_task_return_boolean(task, TRUE);
+}
+
+/* The pass that follows does it, or shows it. (transfer full) for @task. */
+static void
+sync_operation(WardManager *self, WardDomain *domain, GTask *task)
+{
+    ward_sync(self, domain, WARD_SYNC_HOST, g_task_new(NULL, NULL, on_synced, task));
+}
+
+static void
+cancel_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    GError *error = NULL;
+
+    if (ward_pass_cancel_teardown(data, &error))
+        g_task_return_boolean(task, TRUE);
+    else
+        g_task_return_error(task, error);
+}
+
+static void
+on_teardown_cancelled(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+    Operation *call = g_task_get_task_data(task);
+    GError *error = NULL;
+
+    if (g_task_propagate_boolean(G_TASK(result), &error))
+        sync_operation(WARD_MANAGER(source), call->domain, g_steal_pointer(&task));
+    else
+        g_task_return_error(task, error);
+}
+
+static gboolean
+may_operate(WardDomain *domain, WardOperation operation, GError **error)
+{
+    gboolean attached = domain->actual->introspection.attached;
+
+    if (!require_active(domain, error))
+        return FALSE;
+    switch (operation) {
+    case WARD_OPERATION_TEARDOWN_CANCEL:
+        if (domain->teardown_job)
+            return TRUE;
+        g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE,
+                    "domain '%s': no teardown is running", domain->name);
+        return FALSE;
+    case WARD_OPERATION_INTROSPECTION_ATTACH:
+        if (!attached && ward_domain_get_wanted(domain)->introspection)
+            return TRUE;
+        if (attached)
+            g_set_error(error, WARD_ERROR, WARD_ERROR_BUSY,
+                        "domain '%s': the tool is attached already", domain->name);
+        else
+            g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE,
+                        "domain '%s' has no <ward:introspection>: set it first", domain->name);
+        return FALSE;
+    default:
+        if (attached)
+            return TRUE;
+        g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE, "domain '%s': no tool is attached",
+                    domain->name);
+        return FALSE;
+    }
+}
+
+void
+ward_manager_operation_async(WardManager *self,
+                             WardDomain *domain,
+                             WardOperation operation,
+                             GCancellable *cancellable,
+                             GAsyncReadyCallback callback,
+                             gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
+    Operation *call = g_new0(Operation, 1);
+    GError *error = NULL;
+
+    call->domain = g_object_ref(domain);
+    call->operation = operation;
+    g_task_set_task_data(task, call, operation_free);
+    if (!may_operate(domain, operation, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    if (operation == WARD_OPERATION_TEARDOWN_CANCEL) {
+        push_host_work(self, domain,
+                       g_task_new(self, NULL, on_teardown_cancelled, g_steal_pointer(&task)),
+                       cancel_in_thread);
+        return;
+    }
+    ward_marker_set(self->state_dir, domain->uuid, WARD_MARKER_DETACHED,
+                    operation == WARD_OPERATION_INTROSPECTION_DETACH);
+    sync_operation(self, domain, g_steal_pointer(&task));
+}
+
+gboolean
+ward_manager_operation_finish(WardManager *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+/* waiting for a teardown */
+
+typedef struct {
+    WardDomain *domain;
+    gulong changed;
+    gulong cancelled;
+    guint timeout;
+} Wait;
+
+static void
+wait_free(gpointer data)
+{
+    Wait *self = data;
+
+    g_object_unref(self->domain);
+    g_free(self);
+}
+
+/* Ends the wait: nothing may call back after this. */
+static Wait *
+wait_end(GTask *task)
+{
+    Wait *wait = g_task_get_task_data(task);
+
+    g_clear_signal_handler(&wait->changed, wait->domain);
+    g_clear_handle_id(&wait->timeout, g_source_remove);
+    return wait;
+}
+
+static void
+on_wait_changed(WardDomain *domain, GTask *task)
+{
+    if (domain->teardown_job)
+        return;
+    wait_end(task);
+    g_task_return_boolean(task, TRUE);
+    g_object_unref(task);
+}
+
+static gboolean
+on_wait_timeout(gpointer data)
+{
+    GTask *task = data;
+    Wait *wait = g_task_get_task_data(task);
+
+    wait->timeout = 0;
+    wait_end(task);
+    g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_TIMED_OUT,
+                            "domain '%s': its teardown still runs", wait->domain->name);
+    g_object_unref(task);
+    return G_SOURCE_REMOVE;
+}
+
+static gboolean
+on_wait_cancelled(gpointer data)
+{
+    g_autoptr(GTask) task = data;
+    Wait *wait = g_task_get_task_data(task);
+
+    if (!wait->changed)
+        return G_SOURCE_REMOVE;
+    wait_end(task);
+    g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_CANCELLED, "the caller went away");
+    g_object_unref(task);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+note_wait_cancelled(GCancellable *cancellable, GTask *task)
+{
+    g_idle_add(on_wait_cancelled, g_object_ref(task));
+}
+
+void
+ward_manager_teardown_wait_async(WardManager *self,
+                                 WardDomain *domain,
+                                 guint timeout,
+                                 GCancellable *cancellable,
+                                 GAsyncReadyCallback callback,
+                                 gpointer user_data)
+{
+    GTask *task = g_task_new(self, NULL, callback, user_data);
+    Wait *wait = g_new0(Wait, 1);
+
+    wait->domain = g_object_ref(domain);
+    g_task_set_task_data(task, wait, wait_free);
+    if (!domain->teardown_job) {
+        g_task_return_boolean(task, TRUE);
+        g_object_unref(task);
+        return;
+    }
+    wait->changed = g_signal_connect(domain, "changed", G_CALLBACK(on_wait_changed), task);
+    if (timeout)
+        wait->timeout = g_timeout_add_seconds(timeout, on_wait_timeout, task);
+    if (cancellable)
+        g_cancellable_connect(cancellable, G_CALLBACK(note_wait_cancelled), g_object_ref(task),
+                              g_object_unref);
+}
+
+gboolean
+ward_manager_teardown_wait_finish(WardManager *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_boolean(G_TASK(result), error);
+}
+
+/* statistics */
+
+static void
+statistics_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    GError *error = NULL;
+    GVariant *statistics = ward_pass_isolation_statistics(data, &error);
+
+    if (statistics)
+        g_task_return_pointer(task, g_variant_ref_sink(statistics),
+                              (GDestroyNotify)g_variant_unref);
+    else
+        g_task_return_error(task, error);
+}
+
+void
+ward_manager_isolation_statistics_async(WardManager *self,
+                                        WardDomain *domain,
+                                        GCancellable *cancellable,
+                                        GAsyncReadyCallback callback,
+                                        gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
+    GError *error = NULL;
+
+    if (require_active(domain, &error))
+        push_host_work(self, domain, g_steal_pointer(&task), statistics_in_thread);
+    else
+        g_task_return_error(task, error);
+}
+
+GVariant *
+ward_manager_isolation_statistics_finish(WardManager *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
+}
+
+/* capacity */
+
+static void
+capacity_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    WardManager *self = source;
+    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(self->provider);
+    g_autofree WardTrustdomainCapacity *capacity = g_new0(WardTrustdomainCapacity, 1);
+    GError *error = NULL;
+
+    if (!iface->trustdomain_capacity)
+        g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED,
+                                "the provider '%s' cannot count trust domain keys", iface->name);
+    else if (iface->trustdomain_capacity(self->provider, capacity, &error))
+        g_task_return_pointer(task, g_steal_pointer(&capacity), g_free);
+    else
+        g_task_return_error(task, error);
+}
+
+void
+ward_manager_trustdomain_capacity_async(WardManager *self,
+                                        GCancellable *cancellable,
+                                        GAsyncReadyCallback callback,
+                                        gpointer user_data)
+{
+    ward_queue_push(self->host_queue, g_task_new(self, cancellable, callback, user_data),
+                    capacity_in_thread);
+}
+
+gboolean
+ward_manager_trustdomain_capacity_finish(WardManager *self,
+                                         GAsyncResult *result,
+                                         WardTrustdomainCapacity *capacity,
+                                         GError **error)
+{
+    g_autofree WardTrustdomainCapacity *read = g_task_propagate_pointer(G_TASK(result), error);
+
+    if (!read)
+        return FALSE;
+    *capacity = *read;
+    return TRUE;
+}

@@ -1,0 +1,412 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ward-sync.c: when a domain is looked at, and what libvirt says of it
+ *
+ * Whatever happens to a domain (an event, a request, a timer) asks for a pass. A pass reads the
+ * domain from libvirt if that may have changed (on the domain's libvirt queue), brings the host
+ * to what is wanted (on its host queue: ward-pass.c), and sees to a running domain that lost what
+ * it requires. One pass at a time; requests that come meanwhile become one more pass.
+ */
+#include <libvirt/virterror.h>
+
+#include "ward-error.h"
+#include "ward-manager-private.h"
+#include "ward-marker.h"
+
+/* How often a running teardown is looked at. */
+#define PROGRESS_MS 200
+
+/* An unpatched kernel tells nobody that a teardown began: look a few times after a reboot. */
+#define LOOKS_AFTER_REBOOT 20
+
+/* Back-off of attempts to attach an introspection tool. */
+#define RETRY_FIRST_MS 500
+#define RETRY_LAST_MS 30000
+
+/* A running pass: the main thread's side of it. */
+typedef struct {
+    WardManager *manager;
+    WardDomain *domain;
+    virDomainPtr listed; /* reading: as libvirt just listed it, or NULL */
+    WardPass *pass;
+} Sync;
+
+static void start_pass(WardManager *manager, WardDomain *domain);
+
+static void
+sync_free(gpointer data)
+{
+    Sync *self = data;
+
+    g_object_unref(self->manager);
+    g_object_unref(self->domain);
+    if (self->listed)
+        virDomainFree(self->listed);
+    g_clear_pointer(&self->pass, ward_pass_free);
+    g_free(self);
+}
+
+static GTask *
+sync_task_new(WardManager *manager, WardDomain *domain, GAsyncReadyCallback callback)
+{
+    GTask *task = g_task_new(NULL, NULL, callback, NULL);
+    Sync *sync = g_new0(Sync, 1);
+
+    sync->manager = g_object_ref(manager);
+    sync->domain = g_object_ref(domain);
+    g_task_set_task_data(task, sync, sync_free);
+    return task;
+}
+
+/* the end of a pass */
+
+static void
+end_tasks(GPtrArray *tasks, const GError *error)
+{
+    while (tasks->len > 0) {
+        g_autoptr(GTask) task = g_ptr_array_steal_index(tasks, 0);
+
+        if (error)
+            g_task_return_error(task, g_error_copy(error));
+        else
+            g_task_return_boolean(task, TRUE);
+    }
+}
+
+static gboolean
+on_timer(gpointer data)
+{
+    Sync *sync = data;
+
+    sync->domain->timer = 0;
+    ward_sync(sync->manager, sync->domain, WARD_SYNC_HOST, NULL);
+    return G_SOURCE_REMOVE;
+}
+
+static void
+set_timer(WardManager *manager, WardDomain *domain, guint delay_ms)
+{
+    Sync *sync = g_new0(Sync, 1);
+
+    sync->manager = g_object_ref(manager);
+    sync->domain = g_object_ref(domain);
+    g_clear_handle_id(&domain->timer, g_source_remove);
+    domain->timer = g_timeout_add_full(G_PRIORITY_DEFAULT, delay_ms, on_timer, sync, sync_free);
+}
+
+/* Whether an introspection tool that is not attached should be tried again by and by. */
+static gboolean
+wants_retry(WardManager *manager, WardDomain *domain)
+{
+    WardStatus status = domain->actual->common[WARD_PROTECTION_INTROSPECTION].status;
+    gboolean missing = status == WARD_STATUS_FAILED || status == WARD_STATUS_UNAVAILABLE;
+    gboolean ours = domain->state != VIR_DOMAIN_PAUSED ||
+                    ward_marker_get(manager->state_dir, domain->uuid, WARD_MARKER_PAUSED);
+
+    return missing && ours && manager->host->support[WARD_PROTECTION_INTROSPECTION].supported &&
+           !ward_manager_is_detached(manager, domain);
+}
+
+/* Most domains need no timer: the host tells what happens. */
+static void
+plan_next(WardManager *manager, WardDomain *domain)
+{
+    gboolean retry = wants_retry(manager, domain);
+
+    g_clear_handle_id(&domain->timer, g_source_remove);
+    domain->failures = retry ? domain->failures + 1 : 0;
+    if (!ward_domain_is_active(domain) || g_cancellable_is_cancelled(manager->cancellable))
+        return;
+    if (domain->actual->teardown.phase == WARD_TEARDOWN_PHASE_RUNNING || domain->looks > 0)
+        set_timer(manager, domain, PROGRESS_MS);
+    else if (retry)
+        set_timer(manager, domain,
+                  MIN(RETRY_FIRST_MS << MIN(domain->failures - 1, 10), RETRY_LAST_MS));
+    if (domain->looks > 0)
+        domain->looks--;
+}
+
+static void
+end_pass(WardManager *manager, WardDomain *domain, const GError *error)
+{
+    domain->sync_running = FALSE;
+    end_tasks(domain->served, error);
+    if (g_cancellable_is_cancelled(manager->cancellable))
+        return;
+    plan_next(manager, domain);
+    if (domain->sync_again)
+        start_pass(manager, domain);
+}
+
+/* a running domain that lost what it requires, or got it back */
+
+static void
+pause_in_thread(virDomainPtr dom, const char *state_dir, const char *uuid)
+{
+    ward_marker_set(state_dir, uuid, WARD_MARKER_PAUSED, TRUE);
+    if (virDomainSuspend(dom) == 0)
+        return;
+    g_warning("domain %s: it must not run and cannot be paused: %s", uuid,
+              virGetLastErrorMessage());
+    ward_marker_set(state_dir, uuid, WARD_MARKER_PAUSED, FALSE);
+}
+
+static void
+remedy_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    Sync *sync = data;
+    const char *state_dir = sync->manager->state_dir; /* both never change */
+    const char *uuid = sync->domain->uuid;
+    virConnectPtr conn = ward_connection_acquire(sync->manager->connection, NULL);
+    virDomainPtr dom = conn ? virDomainLookupByUUIDString(conn, uuid) : NULL;
+    const char *unused;
+
+    ward_connection_begin_call(sync->manager->connection);
+    if (dom) {
+        switch (ward_pass_get_remedy(sync->pass, &unused)) {
+        case WARD_REMEDY_DESTROY:
+            if (virDomainDestroy(dom) < 0)
+                g_warning("domain %s: it must not run and cannot be destroyed: %s", uuid,
+                          virGetLastErrorMessage());
+            break;
+        case WARD_REMEDY_PAUSE:
+            pause_in_thread(dom, state_dir, uuid);
+            break;
+        default:
+            if (virDomainResume(dom) < 0)
+                g_warning("domain %s: cannot be resumed: %s", uuid, virGetLastErrorMessage());
+            ward_marker_set(state_dir, uuid, WARD_MARKER_PAUSED, FALSE);
+        }
+        virDomainFree(dom);
+    }
+    ward_connection_end_call(sync->manager->connection);
+    if (conn)
+        ward_connection_release(sync->manager->connection, conn);
+    g_task_return_boolean(task, TRUE);
+}
+
+static void
+on_remedied(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Sync *sync = g_task_get_task_data(G_TASK(result));
+
+    end_pass(sync->manager, sync->domain, NULL);
+}
+
+/* Whether libvirt has to be called: to stop the domain, or to let it run again. */
+static gboolean
+needs_remedy(Sync *sync)
+{
+    WardDomain *domain = sync->domain;
+    const char *reason = NULL;
+    WardRemedy remedy = ward_pass_get_remedy(sync->pass, &reason);
+
+    if (domain->state == VIR_DOMAIN_PAUSED && remedy == WARD_REMEDY_NONE)
+        return ward_marker_get(sync->manager->state_dir, domain->uuid, WARD_MARKER_PAUSED);
+    if (domain->state != VIR_DOMAIN_RUNNING || remedy == WARD_REMEDY_NONE)
+        return FALSE;
+    g_warning("domain '%s' is %s: %s", domain->name,
+              remedy == WARD_REMEDY_PAUSE ? "paused" : "destroyed", reason ? reason : "");
+    return TRUE;
+}
+
+/* the host's part of a pass */
+
+static void
+host_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    Sync *sync = data;
+
+    ward_pass_run(sync->pass);
+    g_task_return_boolean(task, TRUE);
+}
+
+static void
+on_host_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Sync *sync = g_task_get_task_data(G_TASK(result));
+    g_autoptr(GTask) remedy = NULL;
+    Sync *next;
+
+    ward_pass_publish(sync->pass, sync->manager, sync->domain);
+    if (!needs_remedy(sync)) {
+        end_pass(sync->manager, sync->domain, NULL);
+        return;
+    }
+    remedy = sync_task_new(sync->manager, sync->domain, on_remedied);
+    next = g_task_get_task_data(remedy);
+    next->pass = g_steal_pointer(&sync->pass);
+    ward_queue_push(sync->domain->libvirt_queue, g_steal_pointer(&remedy), remedy_in_thread);
+}
+
+static void
+start_host(WardManager *manager, WardDomain *domain)
+{
+    GTask *task = sync_task_new(manager, domain, on_host_done);
+    Sync *sync = g_task_get_task_data(task);
+
+    sync->pass = ward_pass_new(manager, domain, ward_domain_get_native(domain),
+                               ward_domain_is_active(domain));
+    ward_pass_take_reboots(sync->pass, domain);
+    ward_queue_push(domain->host_queue, task, host_in_thread);
+}
+
+/* libvirt's part of a pass */
+
+static WardNative *
+read_xml(virDomainPtr dom, unsigned int flags, GError **error)
+{
+    const char *name = virDomainGetName(dom); /* before the call: it resets libvirt's last error */
+    g_autofree char *xml = virDomainGetXMLDesc(dom, flags);
+    WardDomainXml *parsed;
+
+    if (!xml) {
+        ward_connection_set_error(error, "cannot read the XML of domain '%s'", name);
+        return NULL;
+    }
+    parsed = ward_domain_xml_parse(xml, -1, error);
+    return parsed ? ward_native_new(parsed) : NULL;
+}
+
+static gboolean
+fill_reading(WardReading *reading, virDomainPtr dom, GError **error)
+{
+    const char *name = virDomainGetName(dom);
+    unsigned int id = virDomainGetID(dom);
+    gboolean active = id != (unsigned int)-1;
+
+    reading->id = active ? (int)id : -1;
+    reading->state = VIR_DOMAIN_SHUTOFF;
+    if (active) {
+        if (virDomainGetState(dom, &reading->state, NULL, 0) < 0) {
+            ward_connection_set_error(error, "cannot read the state of domain '%s'", name);
+            return FALSE;
+        }
+        reading->live = read_xml(dom, 0, error);
+        if (!reading->live)
+            return FALSE;
+        if (virDomainIsPersistent(dom) != 1)
+            return TRUE;
+    }
+    reading->config = read_xml(dom, VIR_DOMAIN_XML_INACTIVE, error);
+    return reading->config != NULL;
+}
+
+static void
+read_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    Sync *sync = data;
+    WardConnection *connection = sync->manager->connection;
+    g_autoptr(WardReading) reading = g_new0(WardReading, 1);
+    virDomainPtr dom = g_steal_pointer(&sync->listed);
+    GError *error = NULL;
+    virConnectPtr conn = ward_connection_acquire(connection, &error);
+
+    ward_connection_begin_call(connection);
+    if (conn && !dom) {
+        dom = virDomainLookupByUUIDString(conn, sync->domain->uuid);
+        if (!dom)
+            ward_connection_set_error(&error, "cannot find domain %s", sync->domain->uuid);
+    }
+    if (conn && dom)
+        fill_reading(reading, dom, &error);
+    ward_connection_end_call(connection);
+    if (dom)
+        virDomainFree(dom);
+    if (conn)
+        ward_connection_release(connection, conn);
+
+    if (g_error_matches(error, WARD_ERROR, WARD_ERROR_NOT_FOUND)) {
+        g_clear_error(&error);
+        reading->gone = TRUE;
+    }
+    if (error)
+        g_task_return_error(task, error);
+    else
+        g_task_return_pointer(task, g_steal_pointer(&reading), (GDestroyNotify)ward_reading_free);
+}
+
+/* The domain is no more. One that a hook has announced is about to be. */
+static void
+domain_gone(WardManager *manager, WardDomain *domain)
+{
+    g_autoptr(GError) error =
+        g_error_new(WARD_ERROR, WARD_ERROR_NOT_FOUND, "domain '%s' is gone", domain->name);
+    g_autoptr(WardReading) nothing = g_new0(WardReading, 1);
+
+    if (domain->starting) {
+        end_pass(manager, domain, error);
+        return;
+    }
+    nothing->id = -1;
+    nothing->state = VIR_DOMAIN_SHUTOFF;
+    ward_domain_take_reading(domain, nothing);
+    ward_manager_remove_domain(manager, domain);
+    /* A last pass, so that the provider forgets it. Nobody waits for that one. */
+    end_tasks(domain->served, error);
+    start_host(manager, domain);
+}
+
+static void
+on_read(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    Sync *sync = g_task_get_task_data(G_TASK(result));
+    g_autoptr(GError) error = NULL;
+    g_autoptr(WardReading) reading = g_task_propagate_pointer(G_TASK(result), &error);
+
+    if (!reading) {
+        g_info("domain '%s': %s", sync->domain->name, error->message);
+        end_pass(sync->manager, sync->domain, error);
+    } else if (reading->gone) {
+        domain_gone(sync->manager, sync->domain);
+    } else {
+        ward_domain_take_reading(sync->domain, reading);
+        start_host(sync->manager, sync->domain);
+    }
+}
+
+static void
+start_read(WardManager *manager, WardDomain *domain)
+{
+    GTask *task = sync_task_new(manager, domain, on_read);
+    Sync *sync = g_task_get_task_data(task);
+
+    sync->listed = g_steal_pointer(&domain->listed);
+    ward_queue_push(domain->libvirt_queue, task, read_in_thread);
+}
+
+static void
+start_pass(WardManager *manager, WardDomain *domain)
+{
+    gboolean read = domain->sync_libvirt && ward_connection_is_open(manager->connection);
+    GPtrArray *idle = domain->served; /* empty: no pass was running */
+
+    domain->sync_running = TRUE;
+    domain->sync_again = FALSE;
+    domain->sync_libvirt = FALSE;
+    domain->served = domain->waiting;
+    domain->waiting = idle;
+    if (read)
+        start_read(manager, domain);
+    else
+        start_host(manager, domain);
+}
+
+void
+ward_sync(WardManager *self, WardDomain *domain, WardSyncScope scope, GTask *task)
+{
+    if (task)
+        g_ptr_array_add(domain->waiting, task);
+    domain->sync_libvirt |= scope == WARD_SYNC_LIBVIRT;
+    domain->sync_again = TRUE;
+    if (!domain->sync_running)
+        start_pass(self, domain);
+}
+
+void
+ward_sync_note_reboot(WardManager *self, WardDomain *domain)
+{
+    domain->reboots++;
+    domain->looks = LOOKS_AFTER_REBOOT;
+    ward_sync(self, domain, WARD_SYNC_HOST, NULL);
+}
