@@ -1,0 +1,291 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * virtwardd.c: the daemon: options, and what holds the parts together
+ *
+ * The order at start: the name on the bus first, so that of two daemons only one ever touches
+ * libvirt; then libvirt.
+ */
+#include <errno.h>
+#include <glib-unix.h>
+#include <malloc.h>
+#include <stdio.h>
+#include <stdlib.h>
+#include <sys/stat.h>
+#include <systemd/sd-daemon.h>
+#include <unistd.h>
+
+#include "providers/ward-providers.h"
+#include "ward-bus.h"
+#include "ward-dbus-error.h"
+#include "ward-exporter.h"
+
+typedef struct {
+    char *uri;
+    char *provider;
+    char *bus;
+    char *state_dir;
+    gboolean verbose;
+    gboolean version;
+} Options;
+
+typedef struct {
+    GMainLoop *loop;
+    WardManager *manager;
+    WardExporter *exporter;
+    WardBus *bus;
+    gboolean started;  /* the manager was */
+    gboolean stopping; /* and is not any more */
+    gboolean failed;
+} Daemon;
+
+/* callbacks */
+static void on_bus_opened(WardBus *bus, GDBusConnection *connection, gpointer user_data);
+static void on_bus_acquired(WardBus *bus, gpointer user_data);
+static void on_bus_closed(WardBus *bus, gpointer user_data);
+static void on_bus_failed(WardBus *bus, const char *why, gpointer user_data);
+static gboolean on_terminate(gpointer user_data);
+static gboolean on_last(gpointer user_data);
+static gboolean on_watchdog(gpointer user_data);
+/* helpers */
+static gboolean parse_options(int argc, char **argv, Options *options, GError **error);
+static gboolean complete_options(Options *options, GBusType *bus, GError **error);
+static gboolean make_state_dir(const char *path, GError **error);
+static gboolean run(const Options *options, GBusType bus, GError **error);
+static void start_watchdog(void);
+static void options_clear(Options *options);
+
+G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
+
+int
+main(int argc, char **argv)
+{
+    g_auto(Options) options = {0};
+    g_autoptr(GError) error = NULL;
+    GBusType bus;
+
+    /* Threads come and go here. An arena for each would keep what they left, three times what the
+     * daemon uses; none of them allocates enough to be held up by another. */
+    mallopt(M_ARENA_MAX, 1);
+
+    /* The journal when stderr is connected to it, else stderr: never stdout. */
+    g_log_writer_default_set_use_stderr(TRUE);
+
+    if (!parse_options(argc, argv, &options, &error) ||
+        (!options.version && !complete_options(&options, &bus, &error))) {
+        fprintf(stderr, "virtwardd: %s; see virtwardd --help\n", error->message);
+        return EXIT_FAILURE;
+    }
+    if (options.version) {
+        puts("virtwardd " WARD_VERSION);
+        return EXIT_SUCCESS;
+    }
+    if (options.verbose)
+        g_setenv("G_MESSAGES_DEBUG", G_LOG_DOMAIN, FALSE);
+    if (!run(&options, bus, &error)) {
+        if (error)
+            g_printerr("virtwardd: %s\n", error->message);
+        return EXIT_FAILURE;
+    }
+    return EXIT_SUCCESS;
+}
+
+static gboolean
+run(const Options *options, GBusType bus, GError **error)
+{
+    g_autoptr(WardProvider) provider = NULL;
+    g_autoptr(WardManager) manager = NULL;
+    g_autoptr(WardExporter) exporter = NULL;
+    g_autoptr(WardBus) name = ward_bus_new(bus);
+    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
+    Daemon daemon = {.loop = loop, .bus = name};
+
+    if (!make_state_dir(options->state_dir, error))
+        return FALSE;
+    provider = ward_providers_create(options->provider, options->state_dir, error);
+    if (!provider)
+        return FALSE;
+    ward_dbus_error_register();
+    daemon.manager = manager = ward_manager_new(options->uri, options->state_dir, provider);
+    daemon.exporter = exporter = ward_exporter_new(manager, bus);
+    if (ward_manager_get_simulated(manager))
+        g_warning("the host is simulated: no protection is real");
+
+    g_signal_connect(name, "opened", G_CALLBACK(on_bus_opened), &daemon);
+    g_signal_connect(name, "acquired", G_CALLBACK(on_bus_acquired), &daemon);
+    g_signal_connect(name, "closed", G_CALLBACK(on_bus_closed), &daemon);
+    g_signal_connect(name, "failed", G_CALLBACK(on_bus_failed), &daemon);
+    g_unix_signal_add(SIGTERM, on_terminate, &daemon);
+    g_unix_signal_add(SIGINT, on_terminate, &daemon);
+    start_watchdog();
+
+    ward_bus_start(name);
+    g_main_loop_run(loop);
+    ward_bus_stop(name);
+    ward_exporter_set_connection(exporter, NULL);
+    return !daemon.failed;
+}
+
+static void
+on_bus_opened(WardBus *bus, GDBusConnection *connection, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    ward_exporter_set_connection(daemon->exporter, connection);
+}
+
+/* Also after the bus was lost and came back; libvirt was there all the time. */
+static void
+on_bus_acquired(WardBus *bus, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    if (daemon->started)
+        return;
+    daemon->started = TRUE;
+    ward_manager_start(daemon->manager);
+    sd_notify(0, "READY=1");
+}
+
+static void
+on_bus_closed(WardBus *bus, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    ward_exporter_set_connection(daemon->exporter, NULL);
+}
+
+static void
+on_bus_failed(WardBus *bus, const char *why, gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    g_printerr("virtwardd: %s\n", why);
+    daemon->failed = TRUE;
+    on_terminate(daemon);
+}
+
+/* What the manager ends is still answered: the loop goes on until nothing is left to be done. */
+static gboolean
+on_terminate(gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    if (daemon->stopping) { /* asked twice: at once, then */
+        on_last(daemon);
+        return G_SOURCE_CONTINUE;
+    }
+    daemon->stopping = TRUE;
+    sd_notify(0, "STOPPING=1");
+    if (daemon->started)
+        ward_manager_stop(daemon->manager);
+    g_idle_add_full(G_PRIORITY_LOW, on_last, daemon, NULL);
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+on_last(gpointer user_data)
+{
+    Daemon *daemon = user_data;
+
+    g_main_loop_quit(daemon->loop);
+    return G_SOURCE_REMOVE;
+}
+
+/* The main loop is what must not stand still, so it is the main loop that says it does not. */
+static void
+start_watchdog(void)
+{
+    guint64 usec;
+
+    if (sd_watchdog_enabled(0, &usec) > 0)
+        g_timeout_add(MAX(usec / 2000, 1), on_watchdog, NULL);
+}
+
+static gboolean
+on_watchdog(gpointer user_data)
+{
+    sd_notify(0, "WATCHDOG=1");
+    return G_SOURCE_CONTINUE;
+}
+
+static gboolean
+parse_options(int argc, char **argv, Options *options, GError **error)
+{
+    const GOptionEntry entries[] = {
+        {"uri", 0, 0, G_OPTION_ARG_STRING, &options->uri,
+         "The libvirt to watch (qemu:///system as root, else qemu:///session)", "URI"},
+        {"provider", 0, 0, G_OPTION_ARG_STRING, &options->provider,
+         "What does the work: auto, control, stock or simulated (auto)", "NAME"},
+        {"bus", 0, 0, G_OPTION_ARG_STRING, &options->bus,
+         "system or session (system as root, else session)", "NAME"},
+        {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir,
+         "What must outlive the daemon but not the host (/run/virtward)", "DIR"},
+        {"verbose", 0, 0, G_OPTION_ARG_NONE, &options->verbose, "Log what happens", NULL},
+        {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version", NULL},
+        {NULL},
+    };
+    g_autoptr(GOptionContext) context = g_option_context_new(NULL);
+
+    g_option_context_set_summary(context, "Keeps the protections of libvirt domains true.");
+    g_option_context_add_main_entries(context, entries, NULL);
+    if (!g_option_context_parse(context, &argc, &argv, error))
+        return FALSE;
+    if (argc > 1) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unexpected argument '%s'",
+                    argv[1]);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+/* Puts the defaults in. */
+static gboolean
+complete_options(Options *options, GBusType *bus, GError **error)
+{
+    gboolean root = geteuid() == 0;
+
+    if (!options->bus)
+        options->bus = g_strdup(root ? "system" : "session");
+    if (!options->uri)
+        options->uri = g_strdup(root ? "qemu:///system" : "qemu:///session");
+    if (!options->provider)
+        options->provider = g_strdup("auto");
+    if (!options->state_dir)
+        options->state_dir = root ? g_strdup("/run/virtward")
+                                  : g_build_filename(g_get_user_runtime_dir(), "virtward", NULL);
+
+    if (g_str_equal(options->bus, "system")) {
+        *bus = G_BUS_TYPE_SYSTEM;
+    } else if (g_str_equal(options->bus, "session")) {
+        *bus = G_BUS_TYPE_SESSION;
+    } else {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "--bus is 'system' or 'session', not '%s'", options->bus);
+        return FALSE;
+    }
+    if (!g_path_is_absolute(options->state_dir)) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "--state-dir is an absolute path, not '%s'", options->state_dir);
+        return FALSE;
+    }
+    return TRUE;
+}
+
+static gboolean
+make_state_dir(const char *path, GError **error)
+{
+    if (g_mkdir_with_parents(path, 0700) == 0)
+        return TRUE;
+    g_set_error(error, G_FILE_ERROR, g_file_error_from_errno(errno),
+                "cannot make the state directory '%s': %s", path, g_strerror(errno));
+    return FALSE;
+}
+
+static void
+options_clear(Options *options)
+{
+    g_free(options->uri);
+    g_free(options->provider);
+    g_free(options->bus);
+    g_free(options->state_dir);
+}

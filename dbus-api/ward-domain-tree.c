@@ -1,0 +1,491 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ward-domain-tree.h"
+
+#include "protections/ward-exported-interface.h"
+#include "ward-dbus-error.h"
+#include "ward-dbus-names.h"
+#include "ward-dbus-path.h"
+
+#define TREE_PATH WARD_DBUS_PATH "/domain"
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+#define PROPERTIES "org.freedesktop.DBus.Properties"
+
+/* The protections, each at its number, and Domain1. */
+#define DOMAIN WARD_N_PROTECTIONS
+#define N_INTERFACES (DOMAIN + 1)
+
+static const WardExportedInterface *const interfaces[N_INTERFACES] = {
+    [WARD_PROTECTION_TEARDOWN] = &ward_exported_teardown,
+    [WARD_PROTECTION_TRUSTDOMAIN] = &ward_exported_trustdomain,
+    [WARD_PROTECTION_INTROSPECTION] = &ward_exported_introspection,
+    [WARD_PROTECTION_ISOLATION] = &ward_exported_isolation,
+    [DOMAIN] = &ward_exported_domain,
+};
+
+struct _WardDomainTree {
+    GObject parent;
+
+    WardExportContext *context;
+    GDBusConnection *connection;
+    guint subtree;
+    GHashTable *nodes; /* UUID, the domain's own string, to WardNode */
+    /* Never exported: domains are described by setting their properties and reading them back. */
+    GDBusInterfaceSkeleton *templates[N_INTERFACES];
+};
+
+typedef struct {
+    WardDomainTree *tree;
+    WardDomain *domain;
+    GVariant *told[N_INTERFACES]; /* properties, a{sv}, as last told; NULL: not shown */
+} WardNode;
+
+/* the subtree */
+static char **
+tree_enumerate(GDBusConnection *connection, const char *sender, const char *path, gpointer data);
+static GDBusInterfaceInfo **tree_introspect(GDBusConnection *connection,
+                                            const char *sender,
+                                            const char *path,
+                                            const char *name,
+                                            gpointer data);
+static const GDBusInterfaceVTable *tree_dispatch(GDBusConnection *connection,
+                                                 const char *sender,
+                                                 const char *path,
+                                                 const char *interface,
+                                                 const char *name,
+                                                 gpointer *out_data,
+                                                 gpointer data);
+static void tree_method_call(GDBusConnection *connection,
+                             const char *sender,
+                             const char *path,
+                             const char *interface,
+                             const char *method,
+                             GVariant *parameters,
+                             GDBusMethodInvocation *invocation,
+                             gpointer data);
+static GVariant *tree_get_property(GDBusConnection *connection,
+                                   const char *sender,
+                                   const char *path,
+                                   const char *interface,
+                                   const char *property,
+                                   GError **error,
+                                   gpointer data);
+/* callbacks */
+static void on_changed(WardDomain *domain, gpointer user_data);
+static void on_event(WardDomain *domain,
+                     int protection,
+                     const char *name,
+                     const char *detail_text,
+                     guint64 detail,
+                     gpointer user_data);
+/* nodes */
+static WardNode *find_node(WardDomainTree *self, const char *path);
+static GVariant *find_told(WardDomainTree *self, const char *path, const char *interface);
+static void node_update(WardNode *node, guint interface);
+static gboolean node_shows(WardNode *node, guint interface);
+static GVariant *node_describe(WardNode *node, guint interface);
+static GVariant *node_build_interfaces(WardNode *node, guint only);
+static void node_free(WardNode *node);
+/* signals */
+static void tell(WardNode *node, const char *interface, const char *name, GVariant *arguments);
+static void tell_changed(WardNode *node, guint interface, GVariant *before, GVariant *now);
+static void tell_added(WardNode *node, guint only);
+static void tell_removed(WardNode *node, guint only);
+/* helpers */
+static guint find_interface(const char *name);
+
+G_DEFINE_FINAL_TYPE(WardDomainTree, ward_domain_tree, G_TYPE_OBJECT)
+
+static void
+ward_domain_tree_dispose(GObject *object)
+{
+    WardDomainTree *self = WARD_DOMAIN_TREE(object);
+
+    ward_domain_tree_set_connection(self, NULL);
+    g_clear_pointer(&self->nodes, g_hash_table_unref);
+    for (guint i = 0; i < N_INTERFACES; i++)
+        g_clear_object(&self->templates[i]);
+    g_clear_pointer(&self->context, ward_export_context_unref);
+    G_OBJECT_CLASS(ward_domain_tree_parent_class)->dispose(object);
+}
+
+static void
+ward_domain_tree_class_init(WardDomainTreeClass *klass)
+{
+    G_OBJECT_CLASS(klass)->dispose = ward_domain_tree_dispose;
+}
+
+static void
+ward_domain_tree_init(WardDomainTree *self)
+{
+    self->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)node_free);
+    for (guint i = 0; i < N_INTERFACES; i++)
+        self->templates[i] = g_object_new(interfaces[i]->get_type(), NULL);
+}
+
+WardDomainTree *
+ward_domain_tree_new(WardExportContext *context)
+{
+    WardDomainTree *self = g_object_new(WARD_TYPE_DOMAIN_TREE, NULL);
+
+    self->context = ward_export_context_ref(context);
+    return self;
+}
+
+void
+ward_domain_tree_set_connection(WardDomainTree *self, GDBusConnection *connection)
+{
+    static const GDBusSubtreeVTable vtable = {tree_enumerate, tree_introspect, tree_dispatch};
+    g_autoptr(GError) error = NULL;
+
+    if (self->connection)
+        g_dbus_connection_unregister_subtree(self->connection, self->subtree);
+    g_set_object(&self->connection, connection);
+    if (!connection)
+        return;
+    /* To unenumerated nodes: a call must not cost a list of all domains. */
+    self->subtree = g_dbus_connection_register_subtree(
+        connection, TREE_PATH, &vtable, G_DBUS_SUBTREE_FLAGS_DISPATCH_TO_UNENUMERATED_NODES, self,
+        NULL, &error);
+    if (!self->subtree)
+        g_critical("cannot show the domains: %s", error->message);
+}
+
+void
+ward_domain_tree_add(WardDomainTree *self, WardDomain *domain)
+{
+    WardNode *node = g_new0(WardNode, 1);
+
+    node->tree = self;
+    node->domain = g_object_ref(domain);
+    for (guint i = 0; i < N_INTERFACES; i++)
+        node->told[i] = node_describe(node, i);
+    g_hash_table_insert(self->nodes, (gpointer)ward_domain_get_uuid(domain), node);
+    g_signal_connect(domain, "changed", G_CALLBACK(on_changed), node);
+    g_signal_connect(domain, "event", G_CALLBACK(on_event), node);
+    ward_inventory_invalidate(self->context->inventory);
+    tell_added(node, N_INTERFACES);
+}
+
+void
+ward_domain_tree_remove(WardDomainTree *self, WardDomain *domain)
+{
+    WardNode *node = g_hash_table_lookup(self->nodes, ward_domain_get_uuid(domain));
+
+    g_return_if_fail(node);
+    ward_inventory_invalidate(self->context->inventory);
+    tell_removed(node, N_INTERFACES);
+    g_hash_table_remove(self->nodes, ward_domain_get_uuid(domain));
+}
+
+void
+ward_domain_tree_describe(WardDomainTree *self, GVariantBuilder *objects)
+{
+    GHashTableIter iter;
+    gpointer uuid, node;
+
+    g_hash_table_iter_init(&iter, self->nodes);
+    while (g_hash_table_iter_next(&iter, &uuid, &node)) {
+        g_autofree char *path = ward_dbus_path_from_uuid(uuid);
+
+        g_variant_builder_add(objects, "{o@a{sa{sv}}}", path,
+                              node_build_interfaces(node, N_INTERFACES));
+    }
+}
+
+/* the subtree */
+
+static char **
+tree_enumerate(GDBusConnection *connection, const char *sender, const char *path, gpointer data)
+{
+    WardDomainTree *self = data;
+    g_autoptr(GStrvBuilder) names = g_strv_builder_new();
+    GHashTableIter iter;
+    gpointer uuid;
+
+    g_hash_table_iter_init(&iter, self->nodes);
+    while (g_hash_table_iter_next(&iter, &uuid, NULL)) {
+        g_autofree char *node = ward_dbus_path_from_uuid(uuid);
+
+        g_strv_builder_add(names, node + strlen(TREE_PATH "/"));
+    }
+    return g_strv_builder_end(names);
+}
+
+/* @name is NULL for the path above the domains, which is no object. */
+static GDBusInterfaceInfo **
+tree_introspect(GDBusConnection *connection,
+                const char *sender,
+                const char *path,
+                const char *name,
+                gpointer data)
+{
+    g_autofree char *full = name ? g_strconcat(TREE_PATH "/", name, NULL) : NULL;
+    WardNode *node = full ? find_node(data, full) : NULL;
+    g_autoptr(GPtrArray) infos = g_ptr_array_new();
+
+    if (!node)
+        return NULL;
+    for (guint i = 0; i < N_INTERFACES; i++) {
+        if (node->told[i])
+            g_ptr_array_add(infos, g_dbus_interface_info_ref(interfaces[i]->get_info()));
+    }
+    g_ptr_array_add(infos, NULL);
+    return (GDBusInterfaceInfo **)g_ptr_array_steal(infos, NULL);
+}
+
+/* The domain may be gone before the function of the table is called: it looks for it again. */
+static const GDBusInterfaceVTable *
+tree_dispatch(GDBusConnection *connection,
+              const char *sender,
+              const char *path,
+              const char *interface,
+              const char *name,
+              gpointer *out_data,
+              gpointer data)
+{
+    static const GDBusInterfaceVTable vtable = {tree_method_call, tree_get_property, NULL};
+
+    *out_data = data;
+    return &vtable;
+}
+
+static void
+tree_method_call(GDBusConnection *connection,
+                 const char *sender,
+                 const char *path,
+                 const char *interface,
+                 const char *method,
+                 GVariant *parameters,
+                 GDBusMethodInvocation *invocation,
+                 gpointer data)
+{
+    WardDomainTree *self = data;
+    WardNode *node = find_node(self, path);
+    g_autoptr(GDBusInterfaceSkeleton) skeleton = NULL;
+
+    if (!node || !find_told(self, path, interface)) {
+        g_autoptr(GError) error =
+            g_error_new(WARD_ERROR, WARD_ERROR_NOT_FOUND, "%s has no %s any more", path, interface);
+
+        ward_dbus_return_error(invocation, error);
+        return;
+    }
+    skeleton = g_object_new(interfaces[find_interface(interface)]->get_type(), NULL);
+    ward_guarded_setup(skeleton, self->context, node->domain);
+    g_dbus_interface_skeleton_get_vtable(skeleton)->method_call(
+        connection, sender, path, interface, method, parameters, invocation, skeleton);
+}
+
+static GVariant *
+tree_get_property(GDBusConnection *connection,
+                  const char *sender,
+                  const char *path,
+                  const char *interface,
+                  const char *property,
+                  GError **error,
+                  gpointer data)
+{
+    GVariant *told = find_told(data, path, interface);
+
+    if (told)
+        return g_variant_lookup_value(told, property, NULL);
+    g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_FOUND, "%s has no %s any more", path, interface);
+    return NULL;
+}
+
+/* callbacks */
+
+static void
+on_changed(WardDomain *domain, gpointer user_data)
+{
+    for (guint i = 0; i < N_INTERFACES; i++)
+        node_update(user_data, i);
+}
+
+/* Whoever gets the signal has been told the properties that belong to it. */
+static void
+on_event(WardDomain *domain,
+         int protection,
+         const char *name,
+         const char *detail_text,
+         guint64 detail,
+         gpointer user_data)
+{
+    WardNode *node = user_data;
+    const WardExportedInterface *interface = interfaces[protection];
+    g_autoptr(GVariant) arguments = NULL;
+
+    node_update(node, protection);
+    if (node->told[protection] && interface->build_signal)
+        arguments = interface->build_signal(name, detail_text, detail);
+    if (!arguments)
+        return;
+    g_variant_ref_sink(arguments);
+    tell(node, interface->get_info()->name, name, arguments);
+}
+
+/* nodes */
+
+static WardNode *
+find_node(WardDomainTree *self, const char *path)
+{
+    g_autofree char *uuid = ward_dbus_path_to_uuid(path);
+
+    return uuid ? g_hash_table_lookup(self->nodes, uuid) : NULL;
+}
+
+/* Borrowed; NULL when there is no such object, or it does not have the interface. */
+static GVariant *
+find_told(WardDomainTree *self, const char *path, const char *interface)
+{
+    WardNode *node = find_node(self, path);
+    guint i = find_interface(interface);
+
+    return node && i < N_INTERFACES ? node->told[i] : NULL;
+}
+
+static void
+node_update(WardNode *node, guint interface)
+{
+    g_autoptr(GVariant) before = node->told[interface];
+    GVariant *now = node_describe(node, interface);
+
+    if (before && now && g_variant_equal(before, now)) {
+        g_variant_unref(now);
+        g_steal_pointer(&before);
+        return;
+    }
+    node->told[interface] = now;
+    if (!before && !now)
+        return;
+    ward_inventory_invalidate(node->tree->context->inventory);
+    if (before && now)
+        tell_changed(node, interface, before, now);
+    else if (now)
+        tell_added(node, interface);
+    else
+        tell_removed(node, interface);
+}
+
+static gboolean
+node_shows(WardNode *node, guint interface)
+{
+    return interface == DOMAIN || ward_domain_shows(node->domain, interface);
+}
+
+/* (transfer full); NULL when the domain does not show @interface. */
+static GVariant *
+node_describe(WardNode *node, guint interface)
+{
+    GDBusInterfaceSkeleton *template = node->tree->templates[interface];
+    GVariant *properties;
+
+    if (!node_shows(node, interface))
+        return NULL;
+    if (interface != DOMAIN)
+        ward_exported_update_common(template, node->domain, interface);
+    interfaces[interface]->update(template, node->domain);
+    properties = g_dbus_interface_skeleton_get_properties(template);
+    /* One block of bytes: a tenth of the memory of a tree of GVariants. */
+    g_variant_get_data(properties);
+    return properties;
+}
+
+/* An a{sa{sv}}, floating, of the interface @only, or of all when that is N_INTERFACES. */
+static GVariant *
+node_build_interfaces(WardNode *node, guint only)
+{
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sa{sv}}"));
+    for (guint i = 0; i < N_INTERFACES; i++) {
+        if (node->told[i] && (only == N_INTERFACES || only == i))
+            g_variant_builder_add(&builder, "{s@a{sv}}", interfaces[i]->get_info()->name,
+                                  node->told[i]);
+    }
+    return g_variant_builder_end(&builder);
+}
+
+static void
+node_free(WardNode *node)
+{
+    g_signal_handlers_disconnect_by_data(node->domain, node);
+    for (guint i = 0; i < N_INTERFACES; i++)
+        g_clear_pointer(&node->told[i], g_variant_unref);
+    g_object_unref(node->domain);
+    g_free(node);
+}
+
+/* signals */
+
+/* From the domain's object, or, for those of the object manager, from the manager's. */
+static void
+tell(WardNode *node, const char *interface, const char *name, GVariant *arguments)
+{
+    g_autoptr(GVariant) keep = g_variant_ref_sink(arguments);
+    g_autofree char *path = NULL;
+
+    if (!node->tree->connection)
+        return;
+    path = g_str_equal(interface, OBJECT_MANAGER)
+               ? g_strdup(WARD_DBUS_PATH)
+               : ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+    /* It fails only when the connection is gone. */
+    g_dbus_connection_emit_signal(node->tree->connection, NULL, path, interface, name, keep, NULL);
+}
+
+static void
+tell_changed(WardNode *node, guint interface, GVariant *before, GVariant *now)
+{
+    GVariantBuilder changed;
+    GVariantIter iter;
+    const char *property;
+    GVariant *value;
+
+    g_variant_builder_init(&changed, G_VARIANT_TYPE("a{sv}"));
+    g_variant_iter_init(&iter, now);
+    while (g_variant_iter_loop(&iter, "{&sv}", &property, &value)) {
+        g_autoptr(GVariant) old = g_variant_lookup_value(before, property, NULL);
+
+        if (!old || !g_variant_equal(old, value))
+            g_variant_builder_add(&changed, "{sv}", property, value);
+    }
+    tell(node, PROPERTIES, "PropertiesChanged",
+         g_variant_new("(sa{sv}as)", interfaces[interface]->get_info()->name, &changed, NULL));
+}
+
+static void
+tell_added(WardNode *node, guint only)
+{
+    g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+
+    tell(node, OBJECT_MANAGER, "InterfacesAdded",
+         g_variant_new("(o@a{sa{sv}})", path, node_build_interfaces(node, only)));
+}
+
+static void
+tell_removed(WardNode *node, guint only)
+{
+    g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+    GVariantBuilder names;
+
+    g_variant_builder_init(&names, G_VARIANT_TYPE("as"));
+    for (guint i = 0; i < N_INTERFACES; i++) {
+        if (only == i || (only == N_INTERFACES && node->told[i]))
+            g_variant_builder_add(&names, "s", interfaces[i]->get_info()->name);
+    }
+    tell(node, OBJECT_MANAGER, "InterfacesRemoved", g_variant_new("(oas)", path, &names));
+}
+
+/* N_INTERFACES when there is no such interface. */
+static guint
+find_interface(const char *name)
+{
+    guint i;
+
+    for (i = 0; i < N_INTERFACES; i++) {
+        if (g_str_equal(interfaces[i]->get_info()->name, name))
+            break;
+    }
+    return i;
+}

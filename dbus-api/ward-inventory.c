@@ -1,0 +1,154 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ward-inventory.h"
+
+#include "ward-dbus-names.h"
+
+#define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
+#define INVENTORY_TYPE "a{oa{sa{sv}}}"
+
+struct _WardInventory {
+    GObject parent;
+
+    WardInventorySource source;
+    gpointer source_data;
+    GVariant *reply; /* NULL: out of date */
+};
+
+typedef struct {
+    WardInventory *inventory;
+    GDBusConnection *connection;
+    GDBusMessage *call;
+} WardInventoryCall;
+
+/* callbacks */
+static GDBusMessage *
+filter(GDBusConnection *connection, GDBusMessage *message, gboolean incoming, gpointer user_data);
+static gboolean answer(gpointer user_data);
+/* helpers */
+static gboolean is_our_call(GDBusMessage *message);
+static GVariant *build_reply(WardInventory *self);
+static void ward_inventory_call_free(WardInventoryCall *call);
+
+G_DEFINE_FINAL_TYPE(WardInventory, ward_inventory, G_TYPE_OBJECT)
+
+static void
+ward_inventory_finalize(GObject *object)
+{
+    g_clear_pointer(&WARD_INVENTORY(object)->reply, g_variant_unref);
+    G_OBJECT_CLASS(ward_inventory_parent_class)->finalize(object);
+}
+
+static void
+ward_inventory_class_init(WardInventoryClass *klass)
+{
+    G_OBJECT_CLASS(klass)->finalize = ward_inventory_finalize;
+}
+
+static void
+ward_inventory_init(WardInventory *self)
+{
+}
+
+WardInventory *
+ward_inventory_new(void)
+{
+    return g_object_new(WARD_TYPE_INVENTORY, NULL);
+}
+
+void
+ward_inventory_set_source(WardInventory *self, WardInventorySource source, gpointer user_data)
+{
+    self->source = source;
+    self->source_data = user_data;
+    ward_inventory_invalidate(self);
+}
+
+guint
+ward_inventory_add_to(WardInventory *self, GDBusConnection *connection)
+{
+    return g_dbus_connection_add_filter(connection, filter, g_object_ref(self), g_object_unref);
+}
+
+void
+ward_inventory_remove_from(GDBusConnection *connection, guint id)
+{
+    g_dbus_connection_remove_filter(connection, id);
+}
+
+void
+ward_inventory_invalidate(WardInventory *self)
+{
+    g_clear_pointer(&self->reply, g_variant_unref);
+}
+
+/* Runs in GDBus's own thread: it only takes the message out of GLib's way. */
+static GDBusMessage *
+filter(GDBusConnection *connection, GDBusMessage *message, gboolean incoming, gpointer user_data)
+{
+    WardInventoryCall *call;
+
+    if (!incoming || !is_our_call(message))
+        return message;
+
+    call = g_new0(WardInventoryCall, 1);
+    call->inventory = g_object_ref(user_data);
+    call->connection = g_object_ref(connection);
+    call->call = message;
+    g_idle_add_full(G_PRIORITY_DEFAULT, answer, call, (GDestroyNotify)ward_inventory_call_free);
+    return NULL;
+}
+
+static gboolean
+answer(gpointer user_data)
+{
+    WardInventoryCall *call = user_data;
+    WardInventory *self = call->inventory;
+    g_autoptr(GDBusMessage) reply = NULL;
+
+    if (!self->source)
+        return G_SOURCE_REMOVE;
+    if (!self->reply) {
+        self->reply = g_variant_ref_sink(build_reply(self));
+        g_variant_get_data(self->reply); /* one block of bytes, see ward-domain-tree.c */
+    }
+    reply = g_dbus_message_new_method_reply(call->call);
+    g_dbus_message_set_body(reply, self->reply);
+    /* It fails only when the connection is gone, and the caller with it. */
+    g_dbus_connection_send_message(call->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
+                                   NULL);
+    return G_SOURCE_REMOVE;
+}
+
+/* What is not exactly the call is GLib's, which knows the errors for it. */
+static gboolean
+is_our_call(GDBusMessage *message)
+{
+    GDBusMessageFlags flags = g_dbus_message_get_flags(message);
+
+    return g_dbus_message_get_message_type(message) == G_DBUS_MESSAGE_TYPE_METHOD_CALL &&
+           !(flags & G_DBUS_MESSAGE_FLAGS_NO_REPLY_EXPECTED) && !g_dbus_message_get_body(message) &&
+           g_strcmp0(g_dbus_message_get_path(message), WARD_DBUS_PATH) == 0 &&
+           g_strcmp0(g_dbus_message_get_interface(message), OBJECT_MANAGER) == 0 &&
+           g_strcmp0(g_dbus_message_get_member(message), "GetManagedObjects") == 0;
+}
+
+static GVariant *
+build_reply(WardInventory *self)
+{
+    GVariantBuilder reply;
+
+    g_variant_builder_init(&reply, G_VARIANT_TYPE("(" INVENTORY_TYPE ")"));
+    g_variant_builder_open(&reply, G_VARIANT_TYPE(INVENTORY_TYPE));
+    self->source(&reply, self->source_data);
+    g_variant_builder_close(&reply);
+    return g_variant_builder_end(&reply);
+}
+
+static void
+ward_inventory_call_free(WardInventoryCall *call)
+{
+    g_object_unref(call->inventory);
+    g_object_unref(call->connection);
+    g_object_unref(call->call);
+    g_free(call);
+}
