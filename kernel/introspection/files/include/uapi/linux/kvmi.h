@@ -1,0 +1,127 @@
+/* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
+/*
+ * KVM introspection: hooking a VM to a tool, and the protocol between them.
+ *
+ * See Documentation/virt/kvm/kvmi.rst.
+ */
+#ifndef _UAPI_LINUX_KVMI_H
+#define _UAPI_LINUX_KVMI_H
+
+#include <linux/ioctl.h>
+#include <linux/types.h>
+#include <linux/kvm.h>
+#include <asm/kvmi.h>
+
+/* KVM_CHECK_EXTENSION; from a range of its own, as KVM_CAP_CONTROL. */
+#define KVM_CAP_INTROSPECTION		0x56440001
+
+struct kvm_introspection_hook {
+	__s32 fd;
+	__u32 padding;
+	__u8 uuid[16];
+};
+
+/* On a VM fd or a control fd. */
+#define KVM_INTROSPECTION_HOOK		_IOW(KVMIO, 0xc3, struct kvm_introspection_hook)
+#define KVM_INTROSPECTION_UNHOOK	_IO(KVMIO, 0xc4)
+#define KVM_INTROSPECTION_PREUNHOOK	_IO(KVMIO, 0xf3)
+
+/**
+ * struct kvm_introspection_allow - what the tools of a VM may do
+ * @commands: bit n is set if the command with id n is allowed
+ * @events: bit n is set if the event with id n is allowed
+ * @padding: zero
+ */
+struct kvm_introspection_allow {
+	__u64 commands;
+	__u64 events;
+	__u64 padding[2];
+};
+
+/* On a control fd. */
+#define KVM_INTROSPECTION_ALLOW		_IOW(KVMIO, 0xf4, struct kvm_introspection_allow)
+
+#define KVMI_VERSION		1
+
+/* A message with its header. */
+#define KVMI_MSG_SIZE		8192
+
+enum {
+	KVMI_EVENT_REPLY	= 0,
+	KVMI_EVENT		= 1,
+
+	KVMI_GET_VERSION	= 2,
+	KVMI_CHECK_COMMAND	= 3,
+	KVMI_CHECK_EVENT	= 4,
+	KVMI_GET_GUEST_INFO	= 5,
+	KVMI_CONTROL_VM_EVENTS	= 8,
+	KVMI_READ_PHYSICAL	= 17,
+
+	KVMI_NUM_COMMANDS	= 64,
+};
+
+enum {
+	KVMI_EVENT_UNHOOK	= 0,
+
+	KVMI_NUM_EVENTS		= 64,
+};
+
+struct kvmi_msg_hdr {
+	__u16 id;
+	__u16 size;	/* of what follows */
+	__u32 seq;
+};
+
+struct kvmi_error_code {
+	__s32 err;
+	__u32 padding;
+};
+
+struct kvmi_get_version_reply {
+	__u32 version;
+	__u32 padding;
+	__u8 spp;
+	__u8 vmfunc;
+	__u8 eptp;
+	__u8 ve;
+	__u8 padding2[4];
+};
+
+struct kvmi_check_command {
+	__u16 id;
+	__u16 padding1;
+	__u32 padding2;
+};
+
+struct kvmi_check_event {
+	__u16 id;
+	__u16 padding1;
+	__u32 padding2;
+};
+
+struct kvmi_get_guest_info_reply {
+	__u32 vcpu_count;
+	__u32 padding[3];
+};
+
+struct kvmi_control_vm_events {
+	__u16 event_id;
+	__u8 enable;
+	__u8 padding1;
+	__u32 padding2;
+};
+
+struct kvmi_read_physical {
+	__u64 gpa;
+	__u64 size;
+};
+
+struct kvmi_event {
+	__u16 size;
+	__u16 vcpu;
+	__u8 event;
+	__u8 padding[3];
+	struct kvmi_event_arch arch;
+};
+
+#endif /* _UAPI_LINUX_KVMI_H */

@@ -1,0 +1,297 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM introspection: the messages between a tool and KVM, well-formed or not.
+ */
+#include "kvmi_test.h"
+
+FIXTURE(kvmi) {
+	struct guest guest;
+	int tool;
+};
+
+FIXTURE_SETUP(kvmi)
+{
+	self->guest = guest_create();
+	self->tool = tool_hook(self->guest.control);
+	ASSERT_GE(self->tool, 0) TH_LOG("hook: %s", strerror(errno));
+}
+
+FIXTURE_TEARDOWN(kvmi)
+{
+	close(self->tool);
+	guest_destroy(&self->guest);
+}
+
+static int check_command(int tool, uint16_t id)
+{
+	struct kvmi_check_command arg = { .id = id };
+
+	return tool_command(tool, KVMI_CHECK_COMMAND, &arg, sizeof(arg), NULL, 0);
+}
+
+static int check_event(int tool, uint16_t id)
+{
+	struct kvmi_check_event arg = { .id = id };
+
+	return tool_command(tool, KVMI_CHECK_EVENT, &arg, sizeof(arg), NULL, 0);
+}
+
+static int read_physical(int tool, uint64_t gpa, uint64_t size, void *data)
+{
+	struct kvmi_read_physical arg = { .gpa = gpa, .size = size };
+
+	return tool_command(tool, KVMI_READ_PHYSICAL, &arg, sizeof(arg), data, size);
+}
+
+static int want_unhook_event(int tool, int enable)
+{
+	struct kvmi_control_vm_events arg = {
+		.event_id = KVMI_EVENT_UNHOOK,
+		.enable = enable,
+	};
+
+	return tool_command(tool, KVMI_CONTROL_VM_EVENTS, &arg, sizeof(arg), NULL, 0);
+}
+
+/* Unhook, allow just this, and hook again; returns the new tool. */
+static int hook_with(struct guest *guest, int tool, uint64_t commands, uint64_t events)
+{
+	struct kvm_introspection_allow allow = { .commands = commands, .events = events };
+
+	close(tool);
+	TEST_ASSERT(!ioctl(guest->control, KVM_INTROSPECTION_UNHOOK), "unhook");
+	TEST_ASSERT(!ioctl(guest->control, KVM_INTROSPECTION_ALLOW, &allow), "allow");
+	tool = tool_hook(guest->control);
+	TEST_ASSERT(tool >= 0, "hook: %s", strerror(errno));
+	return tool;
+}
+
+TEST_F(kvmi, get_version)
+{
+	struct kvmi_get_version_reply reply;
+
+	memset(&reply, 0xff, sizeof(reply));
+	EXPECT_EQ(0, tool_command(self->tool, KVMI_GET_VERSION, NULL, 0, &reply, 16));
+	EXPECT_EQ(KVMI_VERSION, reply.version);
+	EXPECT_EQ(0, reply.padding);
+	EXPECT_EQ(0, reply.spp | reply.vmfunc | reply.eptp | reply.ve);
+	EXPECT_EQ(0, reply.padding2[0] | reply.padding2[3]);
+}
+
+TEST_F(kvmi, check_command)
+{
+	struct kvmi_check_command arg = { .id = KVMI_GET_VERSION };
+
+	EXPECT_EQ(0, check_command(self->tool, KVMI_GET_VERSION));
+	EXPECT_EQ(0, check_command(self->tool, KVMI_READ_PHYSICAL));
+	EXPECT_EQ(-1000 /* KVM_ENOSYS */, check_command(self->tool, 63));
+	EXPECT_EQ(-1000, check_command(self->tool, 64));
+	EXPECT_EQ(-1000, check_command(self->tool, 0xffff));
+	EXPECT_EQ(-1000, check_command(self->tool, KVMI_EVENT));
+	EXPECT_EQ(-EOPNOTSUPP, check_command(self->tool, 24));
+
+	arg.padding1 = 1;
+	EXPECT_EQ(-EINVAL, tool_command(self->tool, KVMI_CHECK_COMMAND, &arg, sizeof(arg),
+					NULL, 0));
+	arg.padding1 = 0;
+	arg.padding2 = 1;
+	EXPECT_EQ(-EINVAL, tool_command(self->tool, KVMI_CHECK_COMMAND, &arg, sizeof(arg),
+					NULL, 0));
+}
+
+TEST_F(kvmi, check_event)
+{
+	struct kvmi_check_event arg = { .id = KVMI_EVENT_UNHOOK, .padding2 = 1 };
+
+	EXPECT_EQ(0, check_event(self->tool, KVMI_EVENT_UNHOOK));
+	EXPECT_EQ(-ENOENT, check_event(self->tool, 12));
+	EXPECT_EQ(-ENOENT, check_event(self->tool, 64));
+	EXPECT_EQ(-ENOENT, check_event(self->tool, 0xffff));
+	EXPECT_EQ(-EINVAL, tool_command(self->tool, KVMI_CHECK_EVENT, &arg, sizeof(arg),
+					NULL, 0));
+}
+
+TEST_F(kvmi, get_guest_info)
+{
+	struct kvmi_get_guest_info_reply reply;
+
+	EXPECT_EQ(0, tool_command(self->tool, KVMI_GET_GUEST_INFO, NULL, 0, &reply, 16));
+	EXPECT_EQ(0, reply.vcpu_count);
+	__vm_vcpu_add(self->guest.vm, 0);
+	EXPECT_EQ(0, tool_command(self->tool, KVMI_GET_GUEST_INFO, NULL, 0, &reply, 16));
+	EXPECT_EQ(1, reply.vcpu_count);
+}
+
+TEST_F(kvmi, read_physical)
+{
+	uint8_t data[4096];
+	int i;
+
+	for (i = 0; i < GUEST_PAGES; i++) {
+		memset(data, 0, sizeof(data));
+		EXPECT_EQ(0, read_physical(self->tool, GUEST_GPA + i * 4096, 4096, data));
+		EXPECT_EQ(0, memcmp(data, self->guest.memory + i * 4096, 4096));
+	}
+	EXPECT_EQ(0, read_physical(self->tool, GUEST_GPA + 4095, 1, data));
+	EXPECT_EQ(self->guest.memory[4095], data[0]);
+	EXPECT_EQ(0, read_physical(self->tool, GUEST_GPA + 100, 1000, data));
+	EXPECT_EQ(0, memcmp(data, self->guest.memory + 100, 1000));
+}
+
+TEST_F(kvmi, read_physical_stays_in_a_page_of_the_guest)
+{
+	uint64_t end = GUEST_GPA + GUEST_PAGES * 4096;
+
+	EXPECT_EQ(-EINVAL, read_physical(self->tool, GUEST_GPA, 0, NULL));
+	EXPECT_EQ(-EINVAL, read_physical(self->tool, GUEST_GPA, 4097, NULL));
+	EXPECT_EQ(-EINVAL, read_physical(self->tool, GUEST_GPA + 1, 4096, NULL));
+	EXPECT_EQ(-EINVAL, read_physical(self->tool, GUEST_GPA + 4095, 2, NULL));
+	EXPECT_EQ(-EINVAL, read_physical(self->tool, GUEST_GPA + 8, -8ull, NULL));
+	EXPECT_EQ(-ENOENT, read_physical(self->tool, end, 1, NULL));
+	EXPECT_EQ(-ENOENT, read_physical(self->tool, GUEST_GPA - 4096, 4096, NULL));
+	EXPECT_EQ(-ENOENT, read_physical(self->tool, ~0xfffull, 4096, NULL));
+}
+
+TEST_F(kvmi, wrong_sizes_and_unknown_commands_are_answered)
+{
+	static uint8_t data[KVMI_MSG_SIZE - sizeof(struct kvmi_msg_hdr)];
+	int id;
+
+	for (id = 2; id < 70; id++) {
+		int err = tool_command(self->tool, id, data, sizeof(data), NULL, 0);
+
+		EXPECT_TRUE(err == -EINVAL || err == -1000 || err == -EOPNOTSUPP)
+			TH_LOG("command %d: %d", id, err);
+	}
+	EXPECT_EQ(-EINVAL, tool_command(self->tool, KVMI_GET_VERSION, data, 1, NULL, 0));
+	EXPECT_EQ(-EINVAL, tool_command(self->tool, KVMI_READ_PHYSICAL, data, 15, NULL, 0));
+	EXPECT_EQ(-EINVAL, tool_command(self->tool, KVMI_READ_PHYSICAL, NULL, 0, NULL, 0));
+	EXPECT_EQ(0, check_command(self->tool, KVMI_GET_VERSION));
+}
+
+TEST_F(kvmi, a_message_too_large_ends_the_connection)
+{
+	struct kvmi_msg_hdr hdr = {
+		.id = KVMI_GET_VERSION,
+		.size = KVMI_MSG_SIZE - sizeof(hdr) + 1,
+	};
+
+	ASSERT_EQ(sizeof(hdr), send(self->tool, &hdr, sizeof(hdr), 0));
+	EXPECT_TRUE(tool_sees_the_end(self->tool));
+	EXPECT_EQ(EPROTO, wait_for_broken(self->guest.control));
+}
+
+TEST_F(kvmi, a_reply_to_nothing_ends_the_connection)
+{
+	uint64_t data[2] = {};
+
+	ASSERT_EQ(0, tool_send(self->tool, KVMI_EVENT_REPLY, 1, data, sizeof(data)));
+	EXPECT_EQ(EPROTO, wait_for_broken(self->guest.control));
+}
+
+TEST_F(kvmi, messages_may_come_in_pieces)
+{
+	struct kvmi_read_physical arg = { .gpa = GUEST_GPA, .size = 8 };
+	struct kvmi_msg_hdr hdr = { .id = KVMI_READ_PHYSICAL, .size = sizeof(arg), .seq = 7 };
+	uint8_t message[sizeof(hdr) + sizeof(arg)], reply[24];
+	int i;
+
+	memcpy(message, &hdr, sizeof(hdr));
+	memcpy(message + sizeof(hdr), &arg, sizeof(arg));
+	for (i = 0; i < sizeof(message); i++)
+		ASSERT_EQ(1, send(self->tool, message + i, 1, 0));
+	EXPECT_EQ(sizeof(reply), recv(self->tool, reply, sizeof(reply), MSG_WAITALL));
+	EXPECT_EQ(0, memcmp(reply + 16, self->guest.memory, 8));
+}
+
+TEST_F(kvmi, what_is_not_allowed_is_refused)
+{
+	struct kvmi_read_physical arg = { .gpa = GUEST_GPA, .size = 8 };
+
+	self->tool = hook_with(&self->guest, self->tool, 1ull << KVMI_GET_GUEST_INFO, 0);
+	EXPECT_EQ(0, check_command(self->tool, KVMI_GET_GUEST_INFO));
+	EXPECT_EQ(-EPERM, check_command(self->tool, KVMI_READ_PHYSICAL));
+	EXPECT_EQ(-EPERM, tool_command(self->tool, KVMI_READ_PHYSICAL, &arg, sizeof(arg),
+				       NULL, 0));
+	EXPECT_EQ(-EPERM, check_event(self->tool, KVMI_EVENT_UNHOOK));
+	EXPECT_EQ(-EPERM, want_unhook_event(self->tool, 1));
+}
+
+TEST_F(kvmi, asking_what_is_allowed_is_always_allowed)
+{
+	struct kvmi_get_version_reply reply;
+
+	self->tool = hook_with(&self->guest, self->tool, 0, 0);
+	EXPECT_EQ(0, tool_command(self->tool, KVMI_GET_VERSION, NULL, 0, &reply, 16));
+	EXPECT_EQ(0, check_command(self->tool, KVMI_GET_VERSION));
+	EXPECT_EQ(0, check_command(self->tool, KVMI_CHECK_COMMAND));
+	EXPECT_EQ(0, check_command(self->tool, KVMI_CHECK_EVENT));
+	EXPECT_EQ(-EPERM, check_command(self->tool, KVMI_GET_GUEST_INFO));
+}
+
+TEST_F(kvmi, the_allow_list_is_the_managers)
+{
+	struct kvm_introspection_allow allow = {};
+
+	EXPECT_ERROR(EBUSY, ioctl(self->guest.control, KVM_INTROSPECTION_ALLOW, &allow));
+	ASSERT_EQ(0, ioctl(self->guest.control, KVM_INTROSPECTION_UNHOOK));
+	allow.padding[1] = 1;
+	EXPECT_ERROR(EINVAL, ioctl(self->guest.control, KVM_INTROSPECTION_ALLOW, &allow));
+	EXPECT_ERROR(EFAULT, ioctl(self->guest.control, KVM_INTROSPECTION_ALLOW, NULL));
+	allow.padding[1] = 0;
+	EXPECT_EQ(-1, ioctl(self->guest.vm->fd, KVM_INTROSPECTION_ALLOW, &allow));
+	ASSERT_EQ(0, ioctl(self->guest.control, KVM_INTROSPECTION_ALLOW, &allow));
+	/* Whoever hooks, the list holds. */
+	close(self->tool);
+	self->tool = tool_hook(self->guest.vm->fd);
+	ASSERT_GE(self->tool, 0);
+	EXPECT_EQ(-EPERM, check_command(self->tool, KVMI_READ_PHYSICAL));
+}
+
+TEST_F(kvmi, unhook_event)
+{
+	struct {
+		struct kvmi_msg_hdr hdr;
+		struct kvmi_event event;
+	} message;
+	uint8_t zero[sizeof(message.event.arch)] = {};
+
+	EXPECT_ERROR(EAGAIN, ioctl(self->guest.control, KVM_INTROSPECTION_PREUNHOOK));
+	EXPECT_EQ(-EINVAL, want_unhook_event(self->tool, 2));
+	EXPECT_EQ(0, want_unhook_event(self->tool, 1));
+	EXPECT_EQ(0, ioctl(self->guest.control, KVM_INTROSPECTION_PREUNHOOK));
+	ASSERT_EQ(sizeof(message), recv(self->tool, &message, sizeof(message), MSG_WAITALL));
+	EXPECT_EQ(KVMI_EVENT, message.hdr.id);
+	EXPECT_EQ(544, message.hdr.size);
+	EXPECT_EQ(544, message.event.size);
+	EXPECT_EQ(KVMI_EVENT_UNHOOK, message.event.event);
+	EXPECT_EQ(0, memcmp(&message.event.arch, zero, sizeof(zero)));
+
+	/* It may go on for now, and be asked again. */
+	EXPECT_EQ(0, check_command(self->tool, KVMI_GET_VERSION));
+	EXPECT_EQ(0, ioctl(self->guest.vm->fd, KVM_INTROSPECTION_PREUNHOOK));
+	EXPECT_EQ(sizeof(message), recv(self->tool, &message, sizeof(message), MSG_WAITALL));
+	EXPECT_EQ(0, want_unhook_event(self->tool, 0));
+	EXPECT_ERROR(EAGAIN, ioctl(self->guest.control, KVM_INTROSPECTION_PREUNHOOK));
+
+	ASSERT_EQ(0, ioctl(self->guest.control, KVM_INTROSPECTION_UNHOOK));
+	EXPECT_ERROR(ENOENT, ioctl(self->guest.control, KVM_INTROSPECTION_PREUNHOOK));
+}
+
+TEST_F(kvmi, statistics)
+{
+	EXPECT_EQ(1, vm_get_stat(self->guest.vm, "introspection_hooked"));
+	EXPECT_EQ(0, vm_get_stat(self->guest.vm, "introspection_commands"));
+	EXPECT_EQ(0, want_unhook_event(self->tool, 1));
+	EXPECT_EQ(1, vm_get_stat(self->guest.vm, "introspection_commands"));
+	EXPECT_EQ(0, ioctl(self->guest.control, KVM_INTROSPECTION_PREUNHOOK));
+	EXPECT_EQ(1, vm_get_stat(self->guest.vm, "introspection_events"));
+	EXPECT_EQ(0, ioctl(self->guest.control, KVM_INTROSPECTION_UNHOOK));
+	EXPECT_EQ(0, vm_get_stat(self->guest.vm, "introspection_hooked"));
+}
+
+int main(int argc, char **argv)
+{
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_INTROSPECTION));
+	return test_harness_run(argc, argv);
+}

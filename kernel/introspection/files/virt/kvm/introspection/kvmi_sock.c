@@ -1,0 +1,126 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM introspection: reading from and writing to the tool's socket.
+ *
+ * The socket comes from user space, which can still reach it and set options
+ * on it, and the tool at its other end may do anything. So no option is relied
+ * on: every wait ends with a fatal signal, and writing also ends by itself.
+ */
+#include <linux/jiffies.h>
+#include <linux/sched/signal.h>
+#include <linux/socket.h>
+#include <linux/uio.h>
+
+#include "kvmi_int.h"
+
+/* How long a tool may leave its side of the socket full. */
+#define KVMI_SEND_TIMEOUT	(5 * HZ)
+
+/* How long to wait before trying again what the socket would not do. */
+#define KVMI_RETRY_DELAY	max(HZ / 100, 1)
+
+/**
+ * kvmi_sock_get() - the connected stream socket behind a file descriptor
+ * @fd: the caller's file descriptor
+ *
+ * Return: the socket with a reference to its file (see sockfd_put()), or
+ * ERR_PTR(-EINVAL).
+ */
+struct socket *kvmi_sock_get(int fd)
+{
+	struct socket *sock;
+	int r;
+
+	sock = sockfd_lookup(fd, &r);
+	if (!sock)
+		return ERR_PTR(-EINVAL);
+
+	if (sock->type != SOCK_STREAM || sock->state != SS_CONNECTED) {
+		sockfd_put(sock);
+		return ERR_PTR(-EINVAL);
+	}
+	return sock;
+}
+
+/**
+ * kvmi_sock_shutdown() - end the connection
+ * @kvmi: the connection
+ *
+ * The tool sees the end of the stream, and what waits for data or for room on
+ * our side returns.
+ */
+void kvmi_sock_shutdown(struct kvmi *kvmi)
+{
+	kernel_sock_shutdown(kvmi->sock, SHUT_RDWR);
+}
+
+static int kvmi_sock_pause(void)
+{
+	schedule_timeout_killable(KVMI_RETRY_DELAY);
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+/**
+ * kvmi_sock_read() - receive exactly so many bytes
+ * @kvmi: the connection
+ * @buf: where they go
+ * @size: how many
+ *
+ * Return: 0, -EPIPE at the end of the stream, or another error of the socket.
+ */
+int kvmi_sock_read(struct kvmi *kvmi, void *buf, size_t size)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = size };
+	struct msghdr msg = {};
+	int r;
+
+	while (vec.iov_len) {
+		r = kernel_recvmsg(kvmi->sock, &msg, &vec, 1, vec.iov_len,
+				   MSG_WAITALL);
+		if (!r)
+			return -EPIPE;
+		/* Somebody has set SO_RCVTIMEO. */
+		if (r == -EAGAIN)
+			r = kvmi_sock_pause();
+		if (r < 0)
+			return r;
+		vec.iov_base += r;
+		vec.iov_len -= r;
+	}
+	return 0;
+}
+
+/**
+ * kvmi_sock_write() - send a message, all of it
+ * @kvmi: the connection
+ * @vec: its parts
+ * @count: how many parts
+ *
+ * Return: 0, -ETIMEDOUT if the tool does not read, or an error of the socket.
+ *
+ * An error may leave half a message in the stream, so it ends the connection.
+ */
+int kvmi_sock_write(struct kvmi *kvmi, struct kvec *vec, size_t count)
+{
+	unsigned long end = jiffies + KVMI_SEND_TIMEOUT;
+	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
+	size_t i, size = 0;
+	int r;
+
+	lockdep_assert_held(&kvmi->send_lock);
+
+	for (i = 0; i < count; i++)
+		size += vec[i].iov_len;
+	iov_iter_kvec(&msg.msg_iter, ITER_SOURCE, vec, count, size);
+
+	while (msg_data_left(&msg)) {
+		r = sock_sendmsg(kvmi->sock, &msg);
+		if (r == -EAGAIN)
+			r = time_after(jiffies, end) ? -ETIMEDOUT : kvmi_sock_pause();
+		if (r < 0) {
+			kvmi_sock_shutdown(kvmi);
+			return r;
+		}
+	}
+	return 0;
+}
