@@ -1,0 +1,108 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""A domain that does not answer delays nobody else. Order is asserted, not time."""
+
+import os
+import signal
+import subprocess
+
+from gi.repository import Gio, GLib
+
+from ward_bus import HOST, NAME, iterate
+from ward_sandbox import WorldTestCase, protection
+
+ISOLATION = '<ward:isolation state="on"/>'
+LIVE = 1
+# More than libvirt-dbus has threads, and than libvirtd serves at a time to one connection.
+HUNG = 6
+
+
+class HangTest(WorldTestCase):
+    def hang(self, name):
+        """Its QEMU stops; a monitor command then holds libvirt's job on it."""
+        path = self.define(name, ISOLATION)
+        self.world.virsh("start", name)
+        self.client.wait_get(path, "Domain1.Status", "protected")
+        pid = self.world.guest_pid(name)
+        os.kill(pid, signal.SIGSTOP)
+        holder = subprocess.Popen(
+            ["virsh", "-c", self.world.uri, "qemu-monitor-command", name, "--hmp", "info status"],
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.DEVNULL,
+        )
+        self.addCleanup(holder.wait)
+        self.addCleanup(self.wake, pid)
+        self.wait_for(
+            lambda: "occupied" in self.world.virsh("domcontrol", name).stdout,
+            "the monitor to be held",
+        )
+        return path, pid
+
+    @staticmethod
+    def wake(pid):
+        try:
+            os.kill(pid, signal.SIGCONT)
+        except ProcessLookupError:
+            pass
+
+    def call_soon(self, path, method, arguments, answers):
+        """Calls without waiting; the outcome is appended to answers."""
+
+        def done(connection, result):
+            try:
+                connection.call_finish(result)
+                answers.append(None)
+            except GLib.Error as error:
+                answers.append(error.message)
+
+        interface, _, member = method.partition(".")
+        self.client.connection.call(
+            NAME,
+            path,
+            "org.virtward." + interface,
+            member,
+            arguments,
+            None,
+            Gio.DBusCallFlags.NONE,
+            120000,
+            None,
+            done,
+        )
+
+    def check_others(self, answers):
+        """Everything about other domains works, and the hung calls are unanswered all along."""
+        path = self.define("other", ISOLATION)
+        self.world.virsh("start", "other")
+        self.client.wait_get(path, "Domain1.Status", "protected")
+        self.client.call(path, "Isolation1.SetState", "(su)", "off", LIVE)
+        self.assertEqual(self.client.get(path, "Isolation1.State"), "off")
+        self.client.call(path, "Domain1.SetProtection", "(su)", protection(ISOLATION), LIVE)
+        self.assertEqual(self.client.get(path, "Isolation1.State"), "on")
+        self.world.virsh("destroy", "other")
+        self.client.wait_get(path, "Domain1.Status", "pending")
+        self.assertEqual(self.client.call(HOST, "Host1.LookupDomain", "(s)", "other"), path)
+        iterate()
+        self.assertEqual(answers, [], "all of this came before libvirt gave up on a hung domain")
+
+    def check_hung(self, count):
+        hung = [self.hang(f"hung-{number}") for number in range(count)]
+        answers = []
+        for path, _ in hung:
+            self.call_soon(path, "Isolation1.SetState", GLib.Variant("(su)", ("off", LIVE)), answers)
+        self.check_others(answers)
+        for _, pid in hung:
+            self.wake(pid)
+
+        def all_answered():
+            iterate()
+            return len(answers) == count
+
+        self.wait_for(all_answered, "the hung calls to be answered")
+        self.assertEqual(answers, [None] * count)
+        for path, _ in hung:
+            self.client.wait_get(path, "Isolation1.State", "off")
+
+    def test_one_hung_domain_delays_no_other(self):
+        self.check_hung(1)
+
+    def test_many_hung_domains_delay_no_other(self):
+        self.check_hung(HUNG)

@@ -1,0 +1,213 @@
+# SPDX-License-Identifier: LGPL-2.1-or-later
+"""Introspection of real KVM guests on the patched kernel, from the domain XML to the tool."""
+
+import json
+import os
+import sys
+
+sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
+
+from ward_bus import HOST  # noqa: E402
+from ward_kvmi import (  # noqa: E402
+    CHECK_COMMAND,
+    GET_GUEST_INFO,
+    READ_PHYSICAL,
+    KvmiError,
+    KvmiTool,
+    VsockTool,
+)
+from ward_sandbox import WorldTestCase  # noqa: E402
+
+KVM_EPERM = 1
+
+# SeaBIOS puts the date of the IBM AT's BIOS at its traditional place.
+BIOS_DATE = (0xFFFF5, b"06/23/99")
+SECRET = "6e7c1bd5-4ccc-4c4b-9a6c-000000000001"
+
+
+def introspection(path, attributes="", inner=""):
+    return (
+        f'<ward:introspection {attributes}><ward:socket type="unix" path="{path}"/>'
+        f"{inner}</ward:introspection>"
+    )
+
+
+class IntrospectionTest(WorldTestCase):
+    provider = "auto"
+
+    def setUp(self):
+        self.tool = KvmiTool(f"/run/introspector/{self.id().rpartition('.')[2]}.sock").start()
+        self.addCleanup(self.tool.stop)
+
+    def start(self, name, attributes="", inner="", type="kvm"):
+        path = self.define(name, introspection(self.tool.path, attributes, inner), type=type)
+        self.world.virsh("start", name)
+        return path
+
+    def next_guest(self):
+        return self.tool.next_guest(self.wait_for)
+
+    def start_hooked(self, name, attributes="", inner=""):
+        path = self.start(name, attributes, inner)
+        self.client.wait_get(path, "Introspection1.Attached", True)
+        return path, self.next_guest()
+
+    def test_host_has_the_kernel_provider(self):
+        self.assertFalse(self.client.get(HOST, "Host1.Simulated"))
+        supported, provider, _ = self.client.get(HOST, "Host1.Capabilities")["introspection"]
+        self.assertEqual((supported, provider), (True, "control"))
+
+    def test_tool_looks_into_a_guest_that_it_was_hooked_to_from_the_start(self):
+        path, guest = self.start_hooked("look")
+        # The hook has proven it: virsh start would have failed otherwise.
+        self.assertEqual(self.client.get(path, "Introspection1.Status"), "active")
+        self.assertEqual(self.client.get(path, "Introspection1.Provider"), "control")
+        self.assertEqual(self.tool.hellos[-1][1], "look")
+        self.assertEqual(guest.version(), 1)
+        self.assertEqual(guest.vcpus(), 1)
+        self.assertEqual(guest.read(BIOS_DATE[0], len(BIOS_DATE[1])), BIOS_DATE[1])
+        info = self.world.ward_json("introspection-info", "look")
+        self.assertTrue(info["attached"])
+
+    def test_required_refuses_the_start_when_no_tool_listens(self):
+        self.tool.stop()
+        self.define("alone", introspection(self.tool.path), type="kvm")
+        result = self.world.virsh("start", "alone", check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(self.tool.path, result.stderr)
+        self.assertEqual(self.world.state("alone"), "shut off")
+
+    def test_preferred_starts_without_a_tool_and_attaches_later(self):
+        self.tool.stop()
+        path = self.start("patient", 'enforcement="preferred"')
+        self.client.wait_get(path, "Introspection1.Status", "unavailable")
+        self.tool.start()
+        self.client.wait_get(path, "Introspection1.Status", "active")
+
+    def test_guest_without_kvm_is_refused(self):
+        self.define("emulated", introspection(self.tool.path), type="qemu")
+        result = self.world.virsh("start", "emulated", check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("type='kvm'", result.stderr)
+
+    def test_detach_asks_the_tool_to_let_go(self):
+        path, guest = self.start_hooked("let-go")
+        guest.want_unhook_event()
+        self.client.connection.call(
+            "org.virtward", path, "org.virtward.Introspection1", "Detach",
+            None, None, 0, -1, None, None,
+        )
+        guest.wait_unhook_event()
+        self.assertEqual(guest.version(), 1)  # it may still put the guest right
+        guest.close()
+        self.client.wait_get(path, "Introspection1.Attached", False)
+        self.assertEqual(self.world.state("let-go"), "running")
+        self.world.virsh_ward("introspection-attach", "let-go")
+        self.assertEqual(self.next_guest().version(), 1)
+
+    def test_tool_that_goes_away_is_attached_again(self):
+        path, guest = self.start_hooked("again", 'onDisconnect="retry"')
+        guest.close()
+        self.assertEqual(self.next_guest().version(), 1)
+        self.client.wait_get(path, "Introspection1.Status", "active")
+
+    def test_domain_pauses_while_its_tool_is_away(self):
+        path, guest = self.start_hooked("pause", 'onDisconnect="pause"')
+        self.tool.stop()
+        guest.close()
+        self.client.wait_get(path, "Domain1.State", "paused")
+        self.tool.start()
+        self.client.wait_get(path, "Domain1.State", "running")
+        self.client.wait_get(path, "Introspection1.Status", "active")
+
+    def test_domain_is_destroyed_when_its_tool_goes(self):
+        path, guest = self.start_hooked("destroy", 'onDisconnect="destroy"')
+        guest.close()
+        self.client.wait_get(path, "Domain1.State", "shutoff")
+
+    def test_suspended_domain_has_no_tool(self):
+        path, guest = self.start_hooked("suspend")
+        self.world.virsh("suspend", "suspend")
+        guest.wait_closed()
+        self.client.wait_get(path, "Introspection1.Attached", False)
+        self.world.virsh("resume", "suspend")
+        self.client.wait_get(path, "Introspection1.Attached", True)
+        self.assertEqual(self.next_guest().version(), 1)
+
+    def test_saved_and_restored_domain_has_its_tool(self):
+        path, guest = self.start_hooked("save")
+        self.world.virsh("managedsave", "save")
+        guest.wait_closed()
+        self.world.virsh("start", "save")
+        self.client.wait_get(path, "Introspection1.Status", "active")
+        self.assertEqual(self.next_guest().version(), 1)
+
+    def test_hook_outlives_the_daemon(self):
+        path, guest = self.start_hooked("outlive")
+        self.world.ward.kill()
+        self.assertEqual(guest.read(BIOS_DATE[0], len(BIOS_DATE[1])), BIOS_DATE[1])
+        self.world.ward.start()
+        self.client.wait_get(path, "Introspection1.Attached", True)
+        self.assertEqual(self.client.get(path, "Introspection1.Status"), "active")
+        self.assertEqual(guest.version(), 1)
+        self.assertEqual(len(self.tool.hellos), 1)
+
+    def test_qemu_shows_the_kernels_statistics(self):
+        self.start_hooked("statistics")
+        query = {"execute": "query-stats", "arguments": {"target": "vm"}}
+        answer = self.world.virsh("qemu-monitor-command", "statistics", json.dumps(query)).stdout
+        values = {
+            entry["name"]: entry["value"]
+            for provider in json.loads(answer)["return"]
+            for entry in provider["stats"]
+        }
+        self.assertEqual(values["introspection_hooked"], 1)
+        self.assertGreaterEqual(values["control_fds"], 1)
+
+    def test_destroyed_domain_lets_its_tool_go(self):
+        path, guest = self.start_hooked("gone")
+        self.world.virsh("destroy", "gone")
+        guest.wait_closed()
+        self.client.wait_get(path, "Domain1.State", "shutoff")
+
+    def test_tool_may_do_only_what_is_allowed(self):
+        _, guest = self.start_hooked("allow", inner='<ward:allow command="get-guest-info"/>')
+        self.assertEqual(guest.vcpus(), 1)
+        with self.assertRaises(KvmiError) as caught:
+            guest.read(*(BIOS_DATE[0], 8))
+        self.assertEqual(caught.exception.number, -KVM_EPERM)
+        guest.command(CHECK_COMMAND, GET_GUEST_INFO.to_bytes(8, "little"))
+        with self.assertRaises(KvmiError):
+            guest.command(CHECK_COMMAND, READ_PHYSICAL.to_bytes(8, "little"))
+
+    def test_tool_on_a_vsock(self):
+        tool = VsockTool(4243).start()
+        self.addCleanup(tool.stop)
+        path = self.define(
+            "vsock",
+            '<ward:introspection><ward:socket type="vsock" cid="1" port="4243"/>'
+            "</ward:introspection>",
+            type="kvm",
+        )
+        self.world.virsh("start", "vsock")
+        self.assertEqual(tool.next_guest(self.wait_for).version(), 1)
+        self.assertEqual(self.client.get(path, "Introspection1.Socket"), tool.path)
+
+    def test_tool_must_know_the_secret(self):
+        path = os.path.join(os.environ["TMPDIR"], "secret.xml")
+        with open(path, "w", encoding="utf-8") as file:
+            file.write(f"<secret private='no'><uuid>{SECRET}</uuid></secret>")
+        self.world.virsh("secret-define", path)
+        self.addCleanup(self.world.virsh, "secret-undefine", SECRET, check=False)
+        self.world.virsh("secret-set-value", SECRET, "b3BlbiBzZXNhbWU=")
+        wanted = introspection(
+            self.tool.path, inner=f'<ward:authentication secret="{SECRET}"/>'
+        )
+        self.define("secret", wanted, type="kvm")
+        self.tool.secret = b"open barley"
+        result = self.world.virsh("start", "secret", check=False)
+        self.assertIn("does not know the secret", result.stderr)
+        self.tool.connections.clear()
+        self.tool.secret = b"open sesame"
+        self.world.virsh("start", "secret")
+        self.assertEqual(self.next_guest().version(), 1)

@@ -1,0 +1,390 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test-manager.c: the core on libvirt's test driver and the simulated machine
+ */
+#include <glib/gstdio.h>
+#include <libvirt/libvirt.h>
+
+#include "ward-error.h"
+#include "ward-manager-private.h"
+#include "ward-providers.h"
+#include "ward-xml.h"
+
+#define URI "test:///default"
+#define PROTECTION(body)                                                                           \
+    "<ward:protection xmlns:ward='" WARD_XML_NAMESPACE "'>" body "</ward:protection>"
+
+typedef struct {
+    char *state_dir;
+    WardProvider *provider;
+    WardManager *manager;
+    virConnectPtr conn;
+    virDomainPtr dom;
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    GString *events;
+} Fixture;
+
+static gboolean
+on_test_timeout(gpointer data)
+{
+    g_error("%s: nothing happened for 30 seconds", (const char *)data);
+    return G_SOURCE_REMOVE;
+}
+
+/* Runs the main loop until @condition holds. */
+#define WAIT(condition)                                                                            \
+    G_STMT_START                                                                                   \
+    {                                                                                              \
+        guint timeout_ = g_timeout_add_seconds(30, on_test_timeout, (gpointer) #condition);        \
+        while (!(condition))                                                                       \
+            g_main_context_iteration(NULL, TRUE);                                                  \
+        g_source_remove(timeout_);                                                                 \
+    }                                                                                              \
+    G_STMT_END
+
+static void
+define(Fixture *f, const char *protection)
+{
+    g_autofree char *xml = g_strdup_printf(
+        "<domain type='test'><name>guest</name><uuid>6d0a9a44-6d16-4a3d-9a43-000000000001</uuid>"
+        "<memory unit='MiB'>16</memory><os><type>hvm</type></os><metadata>%s</metadata></domain>",
+        protection);
+
+    f->dom = virDomainDefineXML(f->conn, xml);
+    g_assert_nonnull(f->dom);
+    virDomainGetUUIDString(f->dom, f->uuid);
+}
+
+static WardDomain *
+find(Fixture *f)
+{
+    return ward_manager_lookup_domain(f->manager, f->uuid, NULL);
+}
+
+static const char *
+status(Fixture *f)
+{
+    WardDomain *domain = find(f);
+
+    return domain ? ward_domain_get_status(domain) : "absent";
+}
+
+static const WardActual *
+actual(Fixture *f)
+{
+    return ward_domain_get_actual(find(f));
+}
+
+static void
+start_manager(Fixture *f)
+{
+    g_autoptr(GError) error = NULL;
+
+    f->provider = ward_simulated_provider_new(f->state_dir, &error);
+    g_assert_no_error(error);
+    f->manager = ward_manager_new(URI, f->state_dir, f->provider);
+    ward_manager_start(f->manager);
+    WAIT(ward_manager_get_connected(f->manager));
+    WAIT(ward_manager_lookup_domain(f->manager, "test", NULL));
+}
+
+static void
+stop_manager(Fixture *f)
+{
+    ward_manager_stop(f->manager);
+    while (g_main_context_iteration(NULL, FALSE))
+        ;
+    g_clear_object(&f->manager);
+    g_clear_object(&f->provider);
+}
+
+static void
+set_up(Fixture *f, gconstpointer data)
+{
+    f->state_dir = g_dir_make_tmp("ward-manager-XXXXXX", NULL);
+    f->events = g_string_new("");
+    start_manager(f);
+    f->conn = virConnectOpen(URI);
+    g_assert_nonnull(f->conn);
+}
+
+static void
+tear_down(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GDir) dir = NULL;
+    const char *name;
+
+    if (f->dom) {
+        if (virDomainIsActive(f->dom) == 1)
+            virDomainDestroy(f->dom);
+        virDomainUndefine(f->dom);
+        virDomainFree(f->dom);
+    }
+    virConnectClose(f->conn);
+    stop_manager(f);
+    dir = g_dir_open(f->state_dir, 0, NULL);
+    while ((name = g_dir_read_name(dir))) {
+        g_autofree char *path = g_build_filename(f->state_dir, name, NULL);
+
+        g_unlink(path);
+    }
+    g_rmdir(f->state_dir);
+    g_free(f->state_dir);
+    g_string_free(f->events, TRUE);
+}
+
+static void
+on_result(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    GAsyncResult **slot = user_data;
+
+    *slot = g_object_ref(result);
+}
+
+static gboolean
+set_protection(Fixture *f, const char *xml, guint flags, GError **error)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autoptr(WardSettings) settings =
+        xml ? ward_settings_parse(xml, -1, error) : ward_settings_new_empty();
+
+    if (!settings)
+        return FALSE;
+    ward_manager_set_protection_async(f->manager, find(f), settings, flags, NULL, on_result,
+                                      &result);
+    WAIT(result);
+    return ward_manager_set_protection_finish(f->manager, result, error);
+}
+
+static gboolean
+operate(Fixture *f, WardOperation operation, GError **error)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+
+    ward_manager_operation_async(f->manager, find(f), operation, NULL, on_result, &result);
+    WAIT(result);
+    return ward_manager_operation_finish(f->manager, result, error);
+}
+
+/* libvirt's test driver reboots a domain without an event, unlike the QEMU driver. */
+static void
+reboot(Fixture *f)
+{
+    g_signal_emit_by_name(f->manager->connection, "domain-event", f->dom, WARD_DOMAIN_EVENT_REBOOT);
+}
+
+static GStrv
+run_hook(Fixture *f, const char *operation, const char *sub, GError **error)
+{
+    g_autoptr(GAsyncResult) result = NULL;
+    g_autofree char *xml = virDomainGetXMLDesc(f->dom, 0);
+
+    ward_manager_run_hook_async(f->manager, "guest", operation, sub, xml, NULL, on_result, &result);
+    WAIT(result);
+    return ward_manager_run_hook_finish(f->manager, result, error);
+}
+
+static void
+test_follows_a_domain(Fixture *f, gconstpointer data)
+{
+    define(f, PROTECTION("<ward:isolation state='on'/>"));
+    WAIT(g_str_equal(status(f), "pending"));
+    g_assert_cmpint(virDomainCreate(f->dom), ==, 0);
+    WAIT(g_str_equal(status(f), "protected"));
+    g_assert_cmpint(actual(f)->isolation.state, ==, WARD_ISOLATION_ON);
+    g_assert_cmpstr(actual(f)->common[WARD_PROTECTION_ISOLATION].provider, ==, "simulated");
+    g_assert_cmpint(virDomainDestroy(f->dom), ==, 0);
+    WAIT(g_str_equal(status(f), "pending"));
+    g_assert_cmpint(virDomainUndefine(f->dom), ==, 0);
+    WAIT(!find(f));
+}
+
+static void
+test_lookup(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    WardDomain *test = ward_manager_lookup_domain(f->manager, "test", NULL);
+
+    WAIT(ward_domain_get_id(test) == 1);
+    g_assert_true(ward_manager_lookup_domain(f->manager, "1", NULL) == test);
+    g_assert_true(ward_manager_lookup_domain(f->manager, "6695EB01-F6A4-8304-79AA-97F2502E193F",
+                                             NULL) == test);
+    g_assert_null(ward_manager_lookup_domain(f->manager, "nobody", &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_NOT_FOUND);
+    g_assert_nonnull(strstr(error->message, "nobody"));
+}
+
+static void
+test_live_and_config_are_apart(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    define(f, "");
+    WAIT(g_str_equal(status(f), "unprotected"));
+    g_assert_false(set_protection(f, PROTECTION("<ward:isolation/>"), WARD_AFFECT_LIVE, &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE);
+    g_clear_error(&error);
+
+    g_assert_cmpint(virDomainCreate(f->dom), ==, 0);
+    WAIT(ward_domain_is_active(find(f)));
+    g_assert_true(set_protection(f, PROTECTION("<ward:isolation/>"), WARD_AFFECT_LIVE, &error));
+    g_assert_no_error(error);
+    g_assert_cmpstr(status(f), ==, "protected");
+    g_assert_true(ward_settings_is_empty(ward_domain_get_wanted_config(find(f))));
+
+    g_assert_true(set_protection(f, PROTECTION("<ward:teardown/>"),
+                                 WARD_AFFECT_CONFIG | WARD_AFFECT_LIVE | WARD_AFFECT_UPDATE,
+                                 &error));
+    g_assert_nonnull(ward_domain_get_wanted(find(f))->isolation);
+    g_assert_nonnull(ward_domain_get_wanted(find(f))->teardown);
+    g_assert_null(ward_domain_get_wanted_config(find(f))->isolation);
+    g_assert_nonnull(ward_domain_get_wanted_config(find(f))->teardown);
+
+    g_assert_true(set_protection(f, NULL, WARD_AFFECT_LIVE | WARD_AFFECT_CONFIG, &error));
+    g_assert_cmpstr(status(f), ==, "unprotected");
+    g_assert_cmpint(actual(f)->isolation.state, ==, WARD_ISOLATION_OFF);
+}
+
+static void
+test_unknown_flags_are_refused(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    define(f, "");
+    WAIT(g_str_equal(status(f), "unprotected"));
+    g_assert_false(set_protection(f, PROTECTION("<ward:isolation/>"), 8, &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT);
+}
+
+/* A mistake in the XML of a running domain is reported and takes nothing away. */
+static void
+test_bad_metadata_keeps_what_is_in_force(Fixture *f, gconstpointer data)
+{
+    define(f, PROTECTION("<ward:isolation state='on'/>"));
+    g_assert_cmpint(virDomainCreate(f->dom), ==, 0);
+    WAIT(g_str_equal(status(f), "protected"));
+    g_assert_cmpint(virDomainSetMetadata(f->dom, VIR_DOMAIN_METADATA_ELEMENT,
+                                         "<protection><isolation state='loud'/></protection>",
+                                         "ward", WARD_XML_NAMESPACE, VIR_DOMAIN_AFFECT_LIVE),
+                    ==, 0);
+    WAIT(g_str_equal(status(f), "failed"));
+    g_assert_nonnull(strstr(ward_domain_get_reason(find(f)), "loud"));
+    g_assert_cmpint(actual(f)->isolation.state, ==, WARD_ISOLATION_ON);
+}
+
+static void
+test_reboot_makes_a_job(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    WardJob *job;
+
+    define(f, PROTECTION("<ward:teardown onReboot='async'/>"));
+    g_assert_cmpint(virDomainCreate(f->dom), ==, 0);
+    WAIT(g_str_equal(status(f), "protected"));
+    g_assert_false(operate(f, WARD_OPERATION_TEARDOWN_CANCEL, &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE);
+    g_clear_error(&error);
+
+    reboot(f);
+    WAIT(ward_domain_get_teardown_job(find(f)));
+    job = ward_domain_get_teardown_job(find(f));
+    g_assert_cmpuint(ward_job_get_total(job), ==, 16 * 1024 * 1024);
+    g_assert_true(operate(f, WARD_OPERATION_TEARDOWN_CANCEL, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(actual(f)->teardown.phase, ==, WARD_TEARDOWN_PHASE_INTERRUPTED);
+    g_assert_null(ward_manager_get_jobs(f->manager));
+}
+
+/* The machine outlives the daemon, and so does what it does. */
+static void
+test_restart_finds_the_same_machine(Fixture *f, gconstpointer data)
+{
+    define(f, PROTECTION("<ward:teardown/><ward:isolation/>"));
+    g_assert_cmpint(virDomainCreate(f->dom), ==, 0);
+    WAIT(g_str_equal(status(f), "protected"));
+    reboot(f);
+    WAIT(ward_domain_get_teardown_job(find(f)));
+    stop_manager(f);
+    start_manager(f);
+    WAIT(ward_domain_get_teardown_job(find(f)));
+    g_assert_cmpint(actual(f)->isolation.state, ==, WARD_ISOLATION_ON);
+    WAIT(!ward_domain_get_teardown_job(find(f)));
+    g_assert_cmpuint(actual(f)->teardown.bytes_done, ==, 16 * 1024 * 1024);
+}
+
+static void
+test_hook_arms_and_proves(Fixture *f, gconstpointer data)
+{
+    g_auto(GStrv) warnings = NULL;
+    g_autoptr(GError) error = NULL;
+
+    define(f, PROTECTION("<ward:isolation/>"));
+    g_strfreev(run_hook(f, "prepare", "begin", &error));
+    g_assert_no_error(error);
+    g_strfreev(run_hook(f, "start", "begin", &error));
+    g_assert_no_error(error);
+    warnings = run_hook(f, "started", "begin", &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(g_strv_length(warnings), ==, 0);
+    g_assert_cmpint(actual(f)->isolation.state, ==, WARD_ISOLATION_ON);
+    g_strfreev(run_hook(f, "release", "end", &error));
+    WAIT(actual(f)->isolation.state == WARD_ISOLATION_OFF);
+}
+
+static void
+test_hook_refuses_what_is_not_there(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    /* libvirt 9.0 knows neither trust domains nor asynchronous teardown at exit. */
+    define(f, PROTECTION("<ward:teardown onExit='async'/>"));
+    g_assert_null(run_hook(f, "prepare", "begin", &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_REFUSED);
+    g_assert_nonnull(strstr(error->message, "9.6"));
+}
+
+static void
+test_hook_warns_of_what_is_preferred(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+    g_auto(GStrv) warnings = NULL;
+
+    define(f, PROTECTION("<ward:teardown onExit='async' enforcement='preferred'/>"));
+    warnings = run_hook(f, "prepare", "begin", &error);
+    g_assert_no_error(error);
+    g_assert_cmpuint(g_strv_length(warnings), ==, 1);
+    g_assert_nonnull(strstr(warnings[0], "9.6"));
+}
+
+static void
+test_hook_refuses_bad_xml(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    define(f, PROTECTION("<ward:isolation state='loud'/>"));
+    g_assert_null(run_hook(f, "start", "begin", &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_REFUSED);
+    g_clear_error(&error);
+    g_strfreev(run_hook(f, "reconnect", "begin", &error));
+    g_assert_no_error(error);
+}
+
+#define ADD(name, function) g_test_add(name, Fixture, NULL, set_up, function, tear_down)
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    ADD("/manager/follows-a-domain", test_follows_a_domain);
+    ADD("/manager/lookup", test_lookup);
+    ADD("/manager/live-and-config-are-apart", test_live_and_config_are_apart);
+    ADD("/manager/unknown-flags-are-refused", test_unknown_flags_are_refused);
+    ADD("/manager/bad-metadata-keeps-what-is-in-force", test_bad_metadata_keeps_what_is_in_force);
+    ADD("/manager/reboot-makes-a-job", test_reboot_makes_a_job);
+    ADD("/manager/restart-finds-the-same-machine", test_restart_finds_the_same_machine);
+    ADD("/manager/hook-arms-and-proves", test_hook_arms_and_proves);
+    ADD("/manager/hook-refuses-what-is-not-there", test_hook_refuses_what_is_not_there);
+    ADD("/manager/hook-warns-of-what-is-preferred", test_hook_warns_of_what_is_preferred);
+    ADD("/manager/hook-refuses-bad-xml", test_hook_refuses_bad_xml);
+    return g_test_run();
+}

@@ -1,0 +1,100 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * test-queue.c: order within a queue, independence between queues
+ */
+#include "ward-queue.h"
+
+#define N_WORKS 200
+
+static GMutex lock;
+static GCond released;
+static gboolean release;
+
+static void
+append_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    GArray *order = g_object_get_data(G_OBJECT(task), "order");
+    guint number = GPOINTER_TO_UINT(data);
+
+    g_array_append_val(order, number); /* no lock: one queue never runs two at once */
+    g_task_return_boolean(task, TRUE);
+}
+
+static void
+count_done(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    ++*(guint *)user_data;
+}
+
+static void
+test_keeps_order(void)
+{
+    g_autoptr(WardQueue) queue = ward_queue_new();
+    g_autoptr(GArray) order = g_array_new(FALSE, FALSE, sizeof(guint));
+    guint done = 0;
+
+    for (guint i = 0; i < N_WORKS; i++) {
+        GTask *task = g_task_new(NULL, NULL, count_done, &done);
+
+        g_object_set_data(G_OBJECT(task), "order", order);
+        g_task_set_task_data(task, GUINT_TO_POINTER(i), NULL);
+        ward_queue_push(queue, task, append_in_thread);
+    }
+    while (done < N_WORKS)
+        g_main_context_iteration(NULL, TRUE);
+    for (guint i = 0; i < N_WORKS; i++)
+        g_assert_cmpuint(g_array_index(order, guint, i), ==, i);
+    g_assert_cmpuint(ward_queue_get_pending(), <=, 1);
+}
+
+static void
+hang_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    g_mutex_lock(&lock);
+    while (!release)
+        g_cond_wait(&released, &lock);
+    g_mutex_unlock(&lock);
+    g_task_return_boolean(task, TRUE);
+}
+
+static void
+quick_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    g_task_return_boolean(task, TRUE);
+}
+
+/* As many as libvirtd would let hang, and more. */
+static void
+test_hanging_queues_delay_nobody(void)
+{
+    g_autoptr(WardQueue) free_queue = ward_queue_new();
+    guint hung = 0;
+    guint done = 0;
+
+    for (guint i = 0; i < 20; i++) {
+        g_autoptr(WardQueue) queue = ward_queue_new();
+
+        ward_queue_push(queue, g_task_new(NULL, NULL, count_done, &hung), hang_in_thread);
+    }
+    for (guint i = 0; i < N_WORKS; i++)
+        ward_queue_push(free_queue, g_task_new(NULL, NULL, count_done, &done), quick_in_thread);
+    while (done < N_WORKS)
+        g_main_context_iteration(NULL, TRUE);
+    g_assert_cmpuint(hung, ==, 0);
+
+    g_mutex_lock(&lock);
+    release = TRUE;
+    g_cond_broadcast(&released);
+    g_mutex_unlock(&lock);
+    while (hung < 20)
+        g_main_context_iteration(NULL, TRUE);
+}
+
+int
+main(int argc, char **argv)
+{
+    g_test_init(&argc, &argv, NULL);
+    g_test_add_func("/queue/keeps-order", test_keeps_order);
+    g_test_add_func("/queue/hanging-queues-delay-nobody", test_hanging_queues_delay_nobody);
+    return g_test_run();
+}
