@@ -25,6 +25,7 @@ static gboolean handle_run_hook(WardDBusHost1 *object,
 /* callbacks */
 static void on_host_changed(WardManager *manager, gpointer user_data);
 static void on_parsed(GObject *invocation, GAsyncResult *result, gpointer user_data);
+static void on_found(GObject *manager, GAsyncResult *result, gpointer user_data);
 static void on_capacity(GObject *manager, GAsyncResult *result, gpointer user_data);
 static void on_hook(GObject *manager, GAsyncResult *result, gpointer user_data);
 /* helpers */
@@ -96,20 +97,27 @@ on_parsed(GObject *source, GAsyncResult *result, gpointer user_data)
 static gboolean
 handle_lookup_domain(WardDBusHost1 *object, GDBusMethodInvocation *invocation, const char *key)
 {
-    g_autoptr(GError) error = NULL;
-    g_autofree char *path = NULL;
-    WardDomain *domain;
+    if (ward_call_check_size(invocation, "domain", key))
+        ward_manager_find_domain_async(ward_guarded_get_manager(object), key, NULL, on_found,
+                                       invocation);
+    return TRUE;
+}
 
-    if (!ward_call_check_size(invocation, "domain", key))
-        return TRUE;
-    domain = ward_manager_lookup_domain(ward_guarded_get_manager(object), key, &error);
+static void
+on_found(GObject *manager, GAsyncResult *result, gpointer user_data)
+{
+    GDBusMethodInvocation *invocation = user_data;
+    g_autoptr(GError) error = NULL;
+    g_autoptr(WardDomain) domain =
+        ward_manager_find_domain_finish(WARD_MANAGER(manager), result, &error);
+    g_autofree char *path = NULL;
+
     if (!domain) {
         ward_dbus_return_error(invocation, error);
-        return TRUE;
+        return;
     }
     path = ward_dbus_path_from_uuid(ward_domain_get_uuid(domain));
-    ward_dbus_host1_complete_lookup_domain(object, invocation, path);
-    return TRUE;
+    ward_dbus_host1_complete_lookup_domain(NULL, invocation, path);
 }
 
 static gboolean

@@ -4,27 +4,11 @@
  */
 #pragma once
 
-#include <libvirt/libvirt.h>
-
 #include "ward-domain.h"
-#include "ward-native.h"
 #include "ward-queue.h"
+#include "ward-reading.h"
 
 G_BEGIN_DECLS
-
-/* What libvirt said of a domain at one moment. */
-typedef struct {
-    gboolean gone;    /* libvirt does not know it any more */
-    virDomainPtr dom; /* owned; NULL when gone */
-    int id;           /* -1: not active */
-    int state;        /* virDomainState */
-    gboolean persistent;
-    WardNative *live;   /* NULL: not active */
-    WardNative *config; /* NULL: transient */
-} WardReading;
-
-void ward_reading_free(WardReading *self);
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardReading, ward_reading_free)
 
 struct _WardDomain {
     GObject parent;

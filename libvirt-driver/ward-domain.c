@@ -67,14 +67,6 @@ ward_domain_new(const char *uuid, const char *name)
 }
 
 void
-ward_reading_free(WardReading *self)
-{
-    g_clear_pointer(&self->live, ward_native_unref);
-    g_clear_pointer(&self->config, ward_native_unref);
-    g_free(self);
-}
-
-void
 ward_domain_take_reading(WardDomain *self, WardReading *reading)
 {
     WardNative *native = reading->live ? reading->live : reading->config;

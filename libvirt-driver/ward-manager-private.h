@@ -6,7 +6,8 @@
  *   ward-sync.c        when a domain is looked at, and what libvirt says of it
  *   ward-pass.c        one pass over one domain: the host is brought to what is wanted
  *   ward-hook.c        libvirt's qemu hook
- *   ward-operations.c  what D-Bus asks for
+ *   ward-operations.c  what D-Bus asks for: the wanted state
+ *   ward-requests.c    what D-Bus asks for: all else
  */
 #pragma once
 
@@ -61,7 +62,6 @@ WardJob *ward_manager_new_job(WardManager *self,
 void ward_manager_add_job(WardManager *self, WardJob *job);
 void ward_manager_end_job(WardManager *self, WardJob *job, const char *result, const char *message);
 gboolean ward_manager_is_detached(WardManager *self, WardDomain *domain);
-void ward_manager_read_next(WardManager *self);
 
 /* What becomes of a running domain that a protection failed on. */
 typedef enum {
@@ -79,6 +79,13 @@ typedef enum {
 /* Starts a pass, or another one after the one that runs. @task, if any (transfer full), returns
  * TRUE when a pass that began after this call has ended. */
 void ward_sync(WardManager *self, WardDomain *domain, WardSyncScope scope, GTask *task);
+
+typedef void (*WardKnownFunc)(WardManager *self, WardDomain *domain, GTask *task);
+
+/* Calls @func with @task (transfer full; its source object is the manager) when the domain is
+ * known to run, or else after libvirt was asked: the event that it was started may be under way,
+ * and nobody should be told that it does not run after `virsh start` has returned. */
+void ward_sync_when_known(WardManager *self, WardDomain *domain, GTask *task, WardKnownFunc func);
 
 /* The guest was reset or rebooted (libvirt cannot tell which). */
 void ward_sync_note_reboot(WardManager *self, WardDomain *domain);

@@ -184,18 +184,20 @@ on_ready_timeout(gpointer data)
     return G_SOURCE_REMOVE;
 }
 
+static void read_next(WardManager *self);
+
 static void
 on_read(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(WardManager) self = user_data;
 
     self->reading--;
-    ward_manager_read_next(self);
+    read_next(self);
 }
 
 /* Keeps MAX_READING of the domains that were listed under way. */
-void
-ward_manager_read_next(WardManager *self)
+static void
+read_next(WardManager *self)
 {
     while (self->reading < MAX_READING && !g_queue_is_empty(&self->unread)) {
         g_autoptr(WardDomain) domain = g_queue_pop_head(&self->unread);
@@ -282,7 +284,7 @@ on_listed(GObject *source, GAsyncResult *result, gpointer user_data)
         g_hash_table_add(listed, domain->uuid);
     }
     remove_unlisted(self, listed);
-    ward_manager_read_next(self);
+    read_next(self);
 }
 
 /* Whatever libvirt was about to do, it does no more. */

@@ -57,8 +57,20 @@ const char *ward_manager_get_libvirt_version(WardManager *self);  /* "" when unk
 gboolean ward_manager_get_simulated(WardManager *self);
 const WardSupport *ward_manager_get_support(WardManager *self, WardProtection protection);
 
-/* NULL and WARD_ERROR_NOT_FOUND: @key is a UUID, an id or a name. Borrowed. */
+/* NULL and WARD_ERROR_NOT_FOUND: @key is a UUID, an id or a name. Borrowed. Only what is known
+ * already. */
 WardDomain *ward_manager_lookup_domain(WardManager *self, const char *key, GError **error);
+
+/* The same, but libvirt is asked for a domain that is not known yet: the event that it was defined
+ * may be under way. */
+void ward_manager_find_domain_async(WardManager *self,
+                                    const char *key,
+                                    GCancellable *cancellable,
+                                    GAsyncReadyCallback callback,
+                                    gpointer user_data);
+WardDomain * /* a reference */
+ward_manager_find_domain_finish(WardManager *self, GAsyncResult *result, GError **error);
+
 GList *ward_manager_get_domains(WardManager *self); /* (transfer container) */
 GList *ward_manager_get_jobs(WardManager *self);    /* (transfer container) */
 

@@ -15,9 +15,8 @@
 typedef struct {
     WardDomain *domain;
     WardSettings *settings;
-    guint flags; /* resolved: live, config or both */
+    guint flags;
     WardHostSupport *host;
-    WardNative *live; /* the running domain; NULL: none */
 } Change;
 
 static void
@@ -28,36 +27,40 @@ change_free(gpointer data)
     g_object_unref(self->domain);
     ward_settings_unref(self->settings);
     ward_host_support_unref(self->host);
-    g_clear_pointer(&self->live, ward_native_unref);
     g_free(self);
 }
 
 /* flags */
 
 static gboolean
-resolve_flags(WardDomain *domain, gboolean active, guint *flags, GError **error)
+check_flags(guint flags, GError **error)
 {
     const guint known = WARD_AFFECT_LIVE | WARD_AFFECT_CONFIG | WARD_AFFECT_UPDATE;
 
-    if (*flags & ~known) {
-        g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT,
-                    "unknown flags 0x%x; known are 1 (live), 2 (config), 4 (update)",
-                    *flags & ~known);
-        return FALSE;
-    }
+    if (!(flags & ~known))
+        return TRUE;
+    g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT,
+                "unknown flags 0x%x; known are 1 (live), 2 (config), 4 (update)", flags & ~known);
+    return FALSE;
+}
+
+/* Neither live nor config: the domain as it is, which is live when it is active. */
+static gboolean
+resolve_flags(const char *name, WardNative *live, WardNative *config, guint *flags, GError **error)
+{
     if (!(*flags & (WARD_AFFECT_LIVE | WARD_AFFECT_CONFIG)))
-        *flags |= active ? WARD_AFFECT_LIVE : WARD_AFFECT_CONFIG;
-    if ((*flags & WARD_AFFECT_LIVE) && !active) {
+        *flags |= live ? WARD_AFFECT_LIVE : WARD_AFFECT_CONFIG;
+    if ((*flags & WARD_AFFECT_LIVE) && !live) {
         g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE,
                     "domain '%s' is not running: only its persistent settings can be used "
                     "(config)",
-                    domain->name);
+                    name);
         return FALSE;
     }
-    if ((*flags & WARD_AFFECT_CONFIG) && !domain->config) {
+    if ((*flags & WARD_AFFECT_CONFIG) && !config) {
         g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE,
                     "domain '%s' is transient: it has no persistent settings, only live ones",
-                    domain->name);
+                    name);
         return FALSE;
     }
     return TRUE;
@@ -75,6 +78,47 @@ require_connection(WardManager *self, GError **error)
 
 /* reading the protection */
 
+typedef struct {
+    WardDomain *domain;
+    guint flags;
+} Question;
+
+static void
+question_free(gpointer data)
+{
+    Question *self = data;
+
+    g_object_unref(self->domain);
+    g_free(self);
+}
+
+static void
+answer_protection(WardManager *self, WardDomain *domain, GTask *owned)
+{
+    g_autoptr(GTask) task = owned;
+    Question *question = g_task_get_task_data(task);
+    GError *error = NULL;
+    WardNative *native;
+    char *xml;
+
+    if ((question->flags & WARD_AFFECT_LIVE) && (question->flags & WARD_AFFECT_CONFIG)) {
+        g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT,
+                                "live and config are different documents: ask for one");
+        return;
+    }
+    if (!resolve_flags(domain->name, domain->live, domain->config, &question->flags, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    native = question->flags & WARD_AFFECT_LIVE ? domain->live : domain->config;
+    if (native->xml->settings_error) {
+        g_task_return_error(task, g_error_copy(native->xml->settings_error));
+        return;
+    }
+    xml = ward_settings_format(native->xml->settings);
+    g_task_return_pointer(task, xml ? xml : g_strdup(""), g_free);
+}
+
 void
 ward_manager_get_protection_async(WardManager *self,
                                   WardDomain *domain,
@@ -83,27 +127,13 @@ ward_manager_get_protection_async(WardManager *self,
                                   GAsyncReadyCallback callback,
                                   gpointer user_data)
 {
-    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
-    GError *error = NULL;
-    WardNative *native;
-    char *xml;
+    GTask *task = g_task_new(self, cancellable, callback, user_data);
+    Question *question = g_new0(Question, 1);
 
-    if ((flags & WARD_AFFECT_LIVE) && (flags & WARD_AFFECT_CONFIG)) {
-        g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT,
-                                "live and config are different documents: ask for one");
-        return;
-    }
-    if (!resolve_flags(domain, ward_domain_is_active(domain), &flags, &error)) {
-        g_task_return_error(task, error);
-        return;
-    }
-    native = flags & WARD_AFFECT_LIVE ? domain->live : domain->config;
-    if (native && native->xml->settings_error) {
-        g_task_return_error(task, g_error_copy(native->xml->settings_error));
-        return;
-    }
-    xml = native ? ward_settings_format(native->xml->settings) : NULL;
-    g_task_return_pointer(task, xml ? xml : g_strdup(""), g_free);
+    question->domain = g_object_ref(domain);
+    question->flags = flags;
+    g_task_set_task_data(task, question, question_free);
+    ward_sync_when_known(self, domain, task, answer_protection);
 }
 
 char *
@@ -131,43 +161,31 @@ write_metadata(virDomainPtr dom, WardSettings *settings, unsigned int flags, GEr
     return FALSE;
 }
 
-/* What is to be written: for an update, what is there now is read here, in the domain's queue, so
- * that two updates at once do not undo each other. */
+/* What is to be written: for an update, into what is there now. That was read in the domain's
+ * queue, so that two updates at once do not undo each other. */
 static WardSettings *
-merge_change(virDomainPtr dom, Change *change, unsigned int impact, GError **error)
+merge_change(WardNative *current, Change *change, GError **error)
 {
-    const char *name = virDomainGetName(dom);
-    g_autoptr(WardSettings) current = NULL;
-    g_autofree char *xml = NULL;
-
     if (!(change->flags & WARD_AFFECT_UPDATE))
         return ward_settings_ref(change->settings);
-    xml = virDomainGetMetadata(dom, VIR_DOMAIN_METADATA_ELEMENT, WARD_XML_NAMESPACE, impact);
-    if (!xml && virGetLastErrorCode() == VIR_ERR_NO_DOMAIN_METADATA)
-        return ward_settings_ref(change->settings);
-    if (!xml) {
-        ward_connection_set_error(error, "cannot read the metadata of domain '%s'", name);
-        return NULL;
-    }
-    current = ward_settings_parse(xml, -1, error);
-    if (!current) {
-        g_prefix_error(error, "what is there cannot be updated, only replaced: ");
-        return NULL;
-    }
-    return ward_settings_update(current, change->settings);
+    if (!current->xml->settings_error)
+        return ward_settings_update(current->xml->settings, change->settings);
+    g_propagate_prefixed_error(error, g_error_copy(current->xml->settings_error),
+                               "what is there cannot be updated, only replaced: ");
+    return NULL;
 }
 
 /* A required protection that this host does not have must not be written into a running domain,
  * where it could only pause it. */
 static gboolean
-check_live(Change *change, const WardSettings *live, GError **error)
+check_live(Change *change, WardNative *native, const WardSettings *live, GError **error)
 {
     for (WardProtection p = 0; p < WARD_N_PROTECTIONS; p++) {
         WardModuleContext context = {
             .support = &change->host->support[p],
             .libvirt_version = change->host->libvirt_version,
             .wanted = live,
-            .xml = change->live ? change->live->xml : NULL,
+            .xml = native->xml,
         };
 
         if (!ward_settings_wants(live, p) ||
@@ -185,16 +203,20 @@ check_live(Change *change, const WardSettings *live, GError **error)
 static gboolean
 write_change(virDomainPtr dom, Change *change, GError **error)
 {
+    g_autoptr(WardReading) now = ward_reading_new(dom, error);
     g_autoptr(WardSettings) live = NULL;
     g_autoptr(WardSettings) config = NULL;
 
+    if (!now ||
+        !resolve_flags(virDomainGetName(dom), now->live, now->config, &change->flags, error))
+        return FALSE;
     if (change->flags & WARD_AFFECT_LIVE) {
-        live = merge_change(dom, change, VIR_DOMAIN_AFFECT_LIVE, error);
-        if (!live || !check_live(change, live, error))
+        live = merge_change(now->live, change, error);
+        if (!live || !check_live(change, now->live, live, error))
             return FALSE;
     }
     if (change->flags & WARD_AFFECT_CONFIG) {
-        config = merge_change(dom, change, VIR_DOMAIN_AFFECT_CONFIG, error);
+        config = merge_change(now->config, change, error);
         if (!config || !write_metadata(dom, config, VIR_DOMAIN_AFFECT_CONFIG, error))
             return FALSE;
     }
@@ -273,15 +295,12 @@ static gboolean
 may_change(WardManager *self,
            WardDomain *domain,
            const WardSettings *settings,
-           guint *flags,
+           guint flags,
            GError **error)
 {
-    /* One that is being started is running as soon as libvirt takes the call. */
-    gboolean active = ward_domain_is_active(domain) || domain->starting;
-
-    if (!require_connection(self, error) || !resolve_flags(domain, active, flags, error))
+    if (!require_connection(self, error) || !check_flags(flags, error))
         return FALSE;
-    if (!(*flags & WARD_AFFECT_UPDATE) || !ward_settings_is_empty(settings))
+    if (!(flags & WARD_AFFECT_UPDATE) || !ward_settings_is_empty(settings))
         return TRUE;
     g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT,
                 "there is nothing in the protection to update domain '%s' with", domain->name);
@@ -302,7 +321,7 @@ ward_manager_set_protection_async(WardManager *self,
     Change *change;
     GTask *write;
 
-    if (!may_change(self, domain, settings, &flags, &error)) {
+    if (!may_change(self, domain, settings, flags, &error)) {
         g_task_return_error(task, error);
         return;
     }
@@ -311,7 +330,6 @@ ward_manager_set_protection_async(WardManager *self,
     change->settings = ward_settings_ref(settings);
     change->flags = flags;
     change->host = ward_host_support_ref(self->host);
-    change->live = domain->live ? ward_native_ref(domain->live) : NULL;
     /* Once begun it is seen to its end: a caller that leaves does not stop it halfway. */
     write = g_task_new(self, NULL, on_written, g_steal_pointer(&task));
     g_task_set_task_data(write, change, change_free);

@@ -1,10 +1,118 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * ward-requests.c: what D-Bus asks for beside the wanted state: attach, detach, cancel, wait, read
+ * ward-requests.c: what D-Bus asks for beside the wanted state: find, attach, detach, cancel, wait,
+ * read
  */
 #include "ward-error.h"
 #include "ward-manager-private.h"
 #include "ward-marker.h"
+
+/* finding a domain */
+
+static virDomainPtr
+find_in_libvirt(virConnectPtr conn, const char *key)
+{
+    virDomainPtr dom = virDomainLookupByUUIDString(conn, key);
+    guint64 id;
+
+    if (!dom && g_ascii_string_to_unsigned(key, 10, 0, G_MAXINT, &id, NULL))
+        dom = virDomainLookupByID(conn, id);
+    return dom ? dom : virDomainLookupByName(conn, key);
+}
+
+static void
+free_dom(gpointer dom)
+{
+    virDomainFree(dom);
+}
+
+static void
+find_in_thread(GTask *task, gpointer source, gpointer key, GCancellable *cancellable)
+{
+    WardManager *self = source;
+    GError *error = NULL;
+    virConnectPtr conn = ward_connection_acquire(self->connection, &error);
+    virDomainPtr dom = NULL;
+
+    if (conn) {
+        ward_connection_begin_call(self->connection);
+        dom = find_in_libvirt(conn, key);
+        if (!dom)
+            ward_connection_set_error(&error, "cannot find domain '%s'", (const char *)key);
+        ward_connection_end_call(self->connection);
+        ward_connection_release(self->connection, conn);
+    }
+    if (dom)
+        g_task_return_pointer(task, dom, free_dom);
+    else
+        g_task_return_error(task, error);
+}
+
+static void
+return_known(WardManager *self, GTask *task)
+{
+    GError *error = NULL;
+    WardDomain *domain = ward_manager_lookup_domain(self, g_task_get_task_data(task), &error);
+
+    if (domain)
+        g_task_return_pointer(task, g_object_ref(domain), g_object_unref);
+    else
+        g_task_return_error(task, error);
+}
+
+static void
+on_found_read(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autoptr(GTask) task = user_data;
+
+    return_known(g_task_get_source_object(task), task);
+}
+
+static void
+on_found(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    WardManager *self = WARD_MANAGER(source);
+    g_autoptr(GTask) task = user_data;
+    virDomainPtr dom = g_task_propagate_pointer(G_TASK(result), NULL);
+    char uuid[VIR_UUID_STRING_BUFLEN];
+    WardDomain *domain;
+
+    if (!dom) {
+        return_known(self, task);
+        return;
+    }
+    virDomainGetUUIDString(dom, uuid);
+    domain = ward_manager_ensure_domain(self, uuid, virDomainGetName(dom));
+    virDomainFree(dom);
+    ward_sync(self, domain, WARD_SYNC_LIBVIRT,
+              g_task_new(NULL, NULL, on_found_read, g_steal_pointer(&task)));
+}
+
+void
+ward_manager_find_domain_async(WardManager *self,
+                               const char *key,
+                               GCancellable *cancellable,
+                               GAsyncReadyCallback callback,
+                               gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
+    GTask *find;
+
+    g_task_set_task_data(task, g_strdup(key), g_free);
+    if (ward_manager_lookup_domain(self, key, NULL) || !ward_connection_is_open(self->connection)) {
+        return_known(self, task);
+        return;
+    }
+    find = g_task_new(self, NULL, on_found, g_steal_pointer(&task));
+    g_task_set_task_data(find, g_strdup(key), g_free);
+    ward_queue_push(self->list_queue, find, find_in_thread);
+}
+
+WardDomain *
+ward_manager_find_domain_finish(WardManager *self, GAsyncResult *result, GError **error)
+{
+    return g_task_propagate_pointer(G_TASK(result), error);
+}
 
 static gboolean
 require_active(WardDomain *domain, GError **error)
@@ -147,6 +255,28 @@ may_operate(WardDomain *domain, WardOperation operation, GError **error)
     }
 }
 
+static void
+operate(WardManager *self, WardDomain *domain, GTask *owned)
+{
+    g_autoptr(GTask) task = owned;
+    Operation *call = g_task_get_task_data(task);
+    GError *error = NULL;
+
+    if (!may_operate(domain, call->operation, &error)) {
+        g_task_return_error(task, error);
+        return;
+    }
+    if (call->operation == WARD_OPERATION_TEARDOWN_CANCEL) {
+        push_host_work(self, domain,
+                       g_task_new(self, NULL, on_teardown_cancelled, g_steal_pointer(&task)),
+                       cancel_in_thread);
+        return;
+    }
+    ward_marker_set(self->state_dir, domain->uuid, WARD_MARKER_DETACHED,
+                    call->operation == WARD_OPERATION_INTROSPECTION_DETACH);
+    sync_operation(self, domain, g_steal_pointer(&task));
+}
+
 void
 ward_manager_operation_async(WardManager *self,
                              WardDomain *domain,
@@ -157,24 +287,11 @@ ward_manager_operation_async(WardManager *self,
 {
     g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
     Operation *call = g_new0(Operation, 1);
-    GError *error = NULL;
 
     call->domain = g_object_ref(domain);
     call->operation = operation;
     g_task_set_task_data(task, call, operation_free);
-    if (!may_operate(domain, operation, &error)) {
-        g_task_return_error(task, error);
-        return;
-    }
-    if (operation == WARD_OPERATION_TEARDOWN_CANCEL) {
-        push_host_work(self, domain,
-                       g_task_new(self, NULL, on_teardown_cancelled, g_steal_pointer(&task)),
-                       cancel_in_thread);
-        return;
-    }
-    ward_marker_set(self->state_dir, domain->uuid, WARD_MARKER_DETACHED,
-                    operation == WARD_OPERATION_INTROSPECTION_DETACH);
-    sync_operation(self, domain, g_steal_pointer(&task));
+    ward_sync_when_known(self, domain, g_steal_pointer(&task), operate);
 }
 
 gboolean
@@ -303,6 +420,18 @@ statistics_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *
         g_task_return_error(task, error);
 }
 
+static void
+start_statistics(WardManager *self, WardDomain *domain, GTask *owned)
+{
+    g_autoptr(GTask) task = owned;
+    GError *error = NULL;
+
+    if (require_active(domain, &error))
+        push_host_work(self, domain, g_steal_pointer(&task), statistics_in_thread);
+    else
+        g_task_return_error(task, error);
+}
+
 void
 ward_manager_isolation_statistics_async(WardManager *self,
                                         WardDomain *domain,
@@ -310,13 +439,8 @@ ward_manager_isolation_statistics_async(WardManager *self,
                                         GAsyncReadyCallback callback,
                                         gpointer user_data)
 {
-    g_autoptr(GTask) task = g_task_new(self, cancellable, callback, user_data);
-    GError *error = NULL;
-
-    if (require_active(domain, &error))
-        push_host_work(self, domain, g_steal_pointer(&task), statistics_in_thread);
-    else
-        g_task_return_error(task, error);
+    ward_sync_when_known(self, domain, g_task_new(self, cancellable, callback, user_data),
+                         start_statistics);
 }
 
 GVariant *

@@ -253,52 +253,13 @@ start_host(WardManager *manager, WardDomain *domain)
 
 /* libvirt's part of a pass */
 
-static WardNative *
-read_xml(virDomainPtr dom, unsigned int flags, GError **error)
-{
-    const char *name = virDomainGetName(dom); /* before the call: it resets libvirt's last error */
-    g_autofree char *xml = virDomainGetXMLDesc(dom, flags);
-    WardDomainXml *parsed;
-
-    if (!xml) {
-        ward_connection_set_error(error, "cannot read the XML of domain '%s'", name);
-        return NULL;
-    }
-    parsed = ward_domain_xml_parse(xml, -1, error);
-    return parsed ? ward_native_new(parsed) : NULL;
-}
-
-static gboolean
-fill_reading(WardReading *reading, virDomainPtr dom, GError **error)
-{
-    const char *name = virDomainGetName(dom);
-    unsigned int id = virDomainGetID(dom);
-    gboolean active = id != (unsigned int)-1;
-
-    reading->id = active ? (int)id : -1;
-    reading->state = VIR_DOMAIN_SHUTOFF;
-    if (active) {
-        if (virDomainGetState(dom, &reading->state, NULL, 0) < 0) {
-            ward_connection_set_error(error, "cannot read the state of domain '%s'", name);
-            return FALSE;
-        }
-        reading->live = read_xml(dom, 0, error);
-        if (!reading->live)
-            return FALSE;
-        if (virDomainIsPersistent(dom) != 1)
-            return TRUE;
-    }
-    reading->config = read_xml(dom, VIR_DOMAIN_XML_INACTIVE, error);
-    return reading->config != NULL;
-}
-
 static void
 read_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
     Sync *sync = data;
     WardConnection *connection = sync->manager->connection;
-    g_autoptr(WardReading) reading = g_new0(WardReading, 1);
     virDomainPtr dom = g_steal_pointer(&sync->listed);
+    WardReading *reading = NULL;
     GError *error = NULL;
     virConnectPtr conn = ward_connection_acquire(connection, &error);
 
@@ -309,21 +270,17 @@ read_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
             ward_connection_set_error(&error, "cannot find domain %s", sync->domain->uuid);
     }
     if (conn && dom)
-        fill_reading(reading, dom, &error);
+        reading = ward_reading_new(dom, &error);
     ward_connection_end_call(connection);
     if (dom)
         virDomainFree(dom);
     if (conn)
         ward_connection_release(connection, conn);
 
-    if (g_error_matches(error, WARD_ERROR, WARD_ERROR_NOT_FOUND)) {
-        g_clear_error(&error);
-        reading->gone = TRUE;
-    }
-    if (error)
-        g_task_return_error(task, error);
+    if (reading)
+        g_task_return_pointer(task, reading, (GDestroyNotify)ward_reading_free);
     else
-        g_task_return_pointer(task, g_steal_pointer(&reading), (GDestroyNotify)ward_reading_free);
+        g_task_return_error(task, error);
 }
 
 /* The domain is no more. One that a hook has announced is about to be. */
@@ -332,14 +289,12 @@ domain_gone(WardManager *manager, WardDomain *domain)
 {
     g_autoptr(GError) error =
         g_error_new(WARD_ERROR, WARD_ERROR_NOT_FOUND, "domain '%s' is gone", domain->name);
-    g_autoptr(WardReading) nothing = g_new0(WardReading, 1);
+    g_autoptr(WardReading) nothing = ward_reading_new_gone();
 
     if (domain->starting) {
         end_pass(manager, domain, error);
         return;
     }
-    nothing->id = -1;
-    nothing->state = VIR_DOMAIN_SHUTOFF;
     ward_domain_take_reading(domain, nothing);
     ward_manager_remove_domain(manager, domain);
     /* A last pass, so that the provider forgets it. Nobody waits for that one. */
@@ -354,14 +309,14 @@ on_read(GObject *source, GAsyncResult *result, gpointer user_data)
     g_autoptr(GError) error = NULL;
     g_autoptr(WardReading) reading = g_task_propagate_pointer(G_TASK(result), &error);
 
-    if (!reading) {
-        g_info("domain '%s': %s", sync->domain->name, error->message);
-        end_pass(sync->manager, sync->domain, error);
-    } else if (reading->gone) {
-        domain_gone(sync->manager, sync->domain);
-    } else {
+    if (reading) {
         ward_domain_take_reading(sync->domain, reading);
         start_host(sync->manager, sync->domain);
+    } else if (g_error_matches(error, WARD_ERROR, WARD_ERROR_NOT_FOUND)) {
+        domain_gone(sync->manager, sync->domain);
+    } else {
+        g_info("domain '%s': %s", sync->domain->name, error->message);
+        end_pass(sync->manager, sync->domain, error);
     }
 }
 
@@ -401,6 +356,37 @@ ward_sync(WardManager *self, WardDomain *domain, WardSyncScope scope, GTask *tas
     domain->sync_again = TRUE;
     if (!domain->sync_running)
         start_pass(self, domain);
+}
+
+typedef struct {
+    WardDomain *domain;
+    GTask *task;
+    WardKnownFunc func;
+} Known;
+
+static void
+on_known(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    g_autofree Known *known = user_data;
+    g_autoptr(WardDomain) domain = known->domain;
+
+    known->func(g_task_get_source_object(known->task), domain, known->task);
+}
+
+void
+ward_sync_when_known(WardManager *self, WardDomain *domain, GTask *task, WardKnownFunc func)
+{
+    Known *known;
+
+    if (ward_domain_is_active(domain)) {
+        func(self, domain, task);
+        return;
+    }
+    known = g_new0(Known, 1);
+    known->domain = g_object_ref(domain);
+    known->task = task;
+    known->func = func;
+    ward_sync(self, domain, WARD_SYNC_LIBVIRT, g_task_new(NULL, NULL, on_known, known));
 }
 
 void

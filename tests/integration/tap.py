@@ -27,7 +27,9 @@ class TapResult(unittest.TestResult):
         sys.stdout.flush()
 
     def fail(self, test, error):
-        self.report(test, False, detail="".join(traceback.format_exception(*error)))
+        world = getattr(test, "world", None)
+        logs = "\n" + world.logs() if world else ""
+        self.report(test, False, detail="".join(traceback.format_exception(*error)) + logs)
 
     def addSuccess(self, test):
         self.report(test, True)

@@ -135,6 +135,17 @@ class LifecycleTest(WorldTestCase):
         )
         self.assertIn("nobody", message)
 
+    def test_calls_know_what_virsh_has_done(self):
+        """However late libvirt's events are: no call waits for them here."""
+        for round in range(10):
+            name = f"at-once-{round}"
+            path = self.define(name)
+            self.assertEqual(self.client.call(HOST, "Host1.LookupDomain", "(s)", name), path)
+            self.world.virsh("start", name)
+            self.assertEqual(self.client.call(path, "Domain1.GetProtection", "(u)", LIVE), "")
+            self.client.call(path, "Domain1.SetProtection", "(su)", protection(ISOLATION), LIVE)
+            self.assertEqual(self.client.get(path, "Isolation1.State"), "on")
+
     def test_changes_are_signalled(self):
         record = self.client.record()
         path = self.define("signals", ISOLATION)

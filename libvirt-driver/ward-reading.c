@@ -1,0 +1,67 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+#include "ward-reading.h"
+
+#include "ward-connection.h"
+
+static WardNative *
+read_xml(virDomainPtr dom, unsigned int flags, GError **error)
+{
+    const char *name = virDomainGetName(dom); /* before the call: it resets libvirt's last error */
+    g_autofree char *xml = virDomainGetXMLDesc(dom, flags);
+    WardDomainXml *parsed;
+
+    if (!xml) {
+        ward_connection_set_error(error, "cannot read the XML of domain '%s'", name);
+        return NULL;
+    }
+    parsed = ward_domain_xml_parse(xml, -1, error);
+    return parsed ? ward_native_new(parsed) : NULL;
+}
+
+static gboolean
+read_live(WardReading *self, virDomainPtr dom, GError **error)
+{
+    const char *name = virDomainGetName(dom);
+
+    if (virDomainGetState(dom, &self->state, NULL, 0) < 0) {
+        ward_connection_set_error(error, "cannot read the state of domain '%s'", name);
+        return FALSE;
+    }
+    self->live = read_xml(dom, 0, error);
+    return self->live != NULL;
+}
+
+WardReading *
+ward_reading_new_gone(void)
+{
+    WardReading *self = g_new0(WardReading, 1);
+
+    self->id = -1;
+    self->state = VIR_DOMAIN_SHUTOFF;
+    return self;
+}
+
+WardReading *
+ward_reading_new(virDomainPtr dom, GError **error)
+{
+    g_autoptr(WardReading) self = ward_reading_new_gone();
+    unsigned int id = virDomainGetID(dom);
+
+    if (id != (unsigned int)-1) {
+        self->id = id;
+        if (!read_live(self, dom, error))
+            return NULL;
+        if (virDomainIsPersistent(dom) != 1)
+            return g_steal_pointer(&self);
+    }
+    self->config = read_xml(dom, VIR_DOMAIN_XML_INACTIVE, error);
+    return self->config ? g_steal_pointer(&self) : NULL;
+}
+
+void
+ward_reading_free(WardReading *self)
+{
+    g_clear_pointer(&self->live, ward_native_unref);
+    g_clear_pointer(&self->config, ward_native_unref);
+    g_free(self);
+}

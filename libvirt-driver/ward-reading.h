@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * ward-reading.h: what libvirt says of a domain at one moment
+ */
+#pragma once
+
+#include <libvirt/libvirt.h>
+
+#include "ward-native.h"
+
+G_BEGIN_DECLS
+
+typedef struct {
+    int id;             /* -1: not active */
+    int state;          /* virDomainState */
+    WardNative *live;   /* NULL: not active */
+    WardNative *config; /* NULL: transient */
+} WardReading;
+
+/* Of a domain that is gone. */
+WardReading *ward_reading_new_gone(void);
+
+/* Asks libvirt: worker thread. WARD_ERROR_NOT_FOUND: the domain is gone. */
+WardReading *ward_reading_new(virDomainPtr dom, GError **error);
+void ward_reading_free(WardReading *self);
+
+G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardReading, ward_reading_free)
+
+G_END_DECLS
