@@ -11,7 +11,6 @@
 #include <stdio.h>
 #include <stdlib.h>
 #include <sys/stat.h>
-#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include "providers/ward-providers.h"
@@ -45,13 +44,11 @@ static void on_bus_closed(WardBus *bus, gpointer user_data);
 static void on_bus_failed(WardBus *bus, const char *why, gpointer user_data);
 static gboolean on_terminate(gpointer user_data);
 static gboolean on_last(gpointer user_data);
-static gboolean on_watchdog(gpointer user_data);
 /* helpers */
 static gboolean parse_options(int argc, char **argv, Options *options, GError **error);
 static gboolean complete_options(Options *options, GBusType *bus, GError **error);
 static gboolean make_state_dir(const char *path, GError **error);
 static gboolean run(const Options *options, GBusType bus, GError **error);
-static void start_watchdog(void);
 static void options_clear(Options *options);
 
 G_DEFINE_AUTO_CLEANUP_CLEAR_FUNC(Options, options_clear)
@@ -116,7 +113,6 @@ run(const Options *options, GBusType bus, GError **error)
     g_signal_connect(name, "failed", G_CALLBACK(on_bus_failed), &daemon);
     g_unix_signal_add(SIGTERM, on_terminate, &daemon);
     g_unix_signal_add(SIGINT, on_terminate, &daemon);
-    start_watchdog();
 
     ward_bus_start(name);
     g_main_loop_run(loop);
@@ -143,7 +139,6 @@ on_bus_acquired(WardBus *bus, gpointer user_data)
         return;
     daemon->started = TRUE;
     ward_manager_start(daemon->manager);
-    sd_notify(0, "READY=1");
 }
 
 static void
@@ -175,7 +170,6 @@ on_terminate(gpointer user_data)
         return G_SOURCE_CONTINUE;
     }
     daemon->stopping = TRUE;
-    sd_notify(0, "STOPPING=1");
     if (daemon->started)
         ward_manager_stop(daemon->manager);
     g_idle_add_full(G_PRIORITY_LOW, on_last, daemon, NULL);
@@ -189,23 +183,6 @@ on_last(gpointer user_data)
 
     g_main_loop_quit(daemon->loop);
     return G_SOURCE_REMOVE;
-}
-
-/* The main loop is what must not stand still, so it is the main loop that says it does not. */
-static void
-start_watchdog(void)
-{
-    guint64 usec;
-
-    if (sd_watchdog_enabled(0, &usec) > 0)
-        g_timeout_add(MAX(usec / 2000, 1), on_watchdog, NULL);
-}
-
-static gboolean
-on_watchdog(gpointer user_data)
-{
-    sd_notify(0, "WATCHDOG=1");
-    return G_SOURCE_CONTINUE;
 }
 
 static gboolean

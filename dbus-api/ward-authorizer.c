@@ -36,7 +36,6 @@ struct _WardAuthorizer {
     GObject parent;
 
     GBusType bus;
-    WardPolkit *polkit;
 };
 
 typedef struct {
@@ -48,7 +47,7 @@ typedef struct {
 
 /* callbacks, in the order in which they come */
 static void on_caller_uid(GObject *source, GAsyncResult *result, gpointer user_data);
-static void on_polkit_answer(GObject *polkit, GAsyncResult *result, gpointer user_data);
+static void on_polkit_answer(GObject *bus, GAsyncResult *result, gpointer user_data);
 /* helpers */
 static const WardRule *find_rule(const char *interface, const char *method);
 static void return_denied(GTask *task, const char *why);
@@ -58,18 +57,8 @@ static void ward_check_free(WardCheck *check);
 G_DEFINE_FINAL_TYPE(WardAuthorizer, ward_authorizer, G_TYPE_OBJECT)
 
 static void
-ward_authorizer_dispose(GObject *object)
-{
-    WardAuthorizer *self = WARD_AUTHORIZER(object);
-
-    g_clear_object(&self->polkit);
-    G_OBJECT_CLASS(ward_authorizer_parent_class)->dispose(object);
-}
-
-static void
 ward_authorizer_class_init(WardAuthorizerClass *klass)
 {
-    G_OBJECT_CLASS(klass)->dispose = ward_authorizer_dispose;
 }
 
 static void
@@ -83,7 +72,6 @@ ward_authorizer_new(GBusType bus)
     WardAuthorizer *self = g_object_new(WARD_TYPE_AUTHORIZER, NULL);
 
     self->bus = bus;
-    self->polkit = ward_polkit_new();
     return self;
 }
 
@@ -153,20 +141,20 @@ on_caller_uid(GObject *source, GAsyncResult *result, gpointer user_data)
         return;
     }
     flags = g_dbus_message_get_flags(g_dbus_method_invocation_get_message(invocation));
-    ward_polkit_check_async(self->polkit, g_dbus_method_invocation_get_sender(invocation),
-                            check->rule->action, check->domain_name, check->domain_uuid,
-                            (flags & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION) != 0,
-                            ward_caller_get_cancellable(invocation), on_polkit_answer,
-                            g_steal_pointer(&task));
+    ward_polkit_check_async(
+        g_dbus_method_invocation_get_connection(invocation),
+        g_dbus_method_invocation_get_sender(invocation), check->rule->action, check->domain_name,
+        check->domain_uuid, (flags & G_DBUS_MESSAGE_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION) != 0,
+        ward_caller_get_cancellable(invocation), on_polkit_answer, g_steal_pointer(&task));
 }
 
 static void
-on_polkit_answer(GObject *polkit, GAsyncResult *result, gpointer user_data)
+on_polkit_answer(GObject *bus, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
     GError *error = NULL;
 
-    if (ward_polkit_check_finish(WARD_POLKIT(polkit), result, &error))
+    if (ward_polkit_check_finish(result, &error))
         g_task_return_boolean(task, TRUE);
     else
         return_refusal(task, error);

@@ -1,66 +1,35 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ward-polkit.h"
 
-#include <polkit/polkit.h>
-
 #include "ward-error.h"
 
-struct _WardPolkit {
-    GObject parent;
-
-    /* libpolkit uses the process-wide connection to the system bus. We hold it only to keep it
-     * from ending the process when the bus goes away, and to notice that. */
-    GDBusConnection *bus;
-    PolkitAuthority *authority;
-};
+/* polkit's reference, org.freedesktop.PolicyKit1.Authority. */
+#define POLKIT_NAME "org.freedesktop.PolicyKit1"
+#define POLKIT_PATH "/org/freedesktop/PolicyKit1/Authority"
+#define POLKIT_INTERFACE "org.freedesktop.PolicyKit1.Authority"
+#define ALLOW_USER_INTERACTION 1u /* CheckAuthorizationFlags */
 
 typedef struct {
-    char *sender;
     char *action;
-    char *domain_name;
-    char *domain_uuid;
-    gboolean interactive;
-} WardPolkitQuestion;
+    char *id; /* by which the question is taken back */
+} Question;
 
-/* callbacks, in the order in which they come */
-static void on_bus(GObject *source, GAsyncResult *result, gpointer user_data);
-static void on_authority(GObject *source, GAsyncResult *result, gpointer user_data);
-static void on_checked(GObject *authority, GAsyncResult *result, gpointer user_data);
-static void on_bus_closed(WardPolkit *self);
+/* callbacks */
+static void on_checked(GObject *bus, GAsyncResult *result, gpointer user_data);
 /* helpers */
-static void ask(WardPolkit *self, GTask *task);
+static GVariant *build_question(const char *sender,
+                                const char *action,
+                                const char *domain_name,
+                                const char *domain_uuid,
+                                gboolean interactive,
+                                const char *id);
+static void take_back(GDBusConnection *bus, const char *id);
+static void return_answer(GTask *task, gboolean authorized, gboolean challenge);
 static void return_no_answer(GTask *task, const GError *error);
-static void ward_polkit_drop(WardPolkit *self);
-static void ward_polkit_question_free(WardPolkitQuestion *question);
-
-G_DEFINE_FINAL_TYPE(WardPolkit, ward_polkit, G_TYPE_OBJECT)
-
-static void
-ward_polkit_dispose(GObject *object)
-{
-    ward_polkit_drop(WARD_POLKIT(object));
-    G_OBJECT_CLASS(ward_polkit_parent_class)->dispose(object);
-}
-
-static void
-ward_polkit_class_init(WardPolkitClass *klass)
-{
-    G_OBJECT_CLASS(klass)->dispose = ward_polkit_dispose;
-}
-
-static void
-ward_polkit_init(WardPolkit *self)
-{
-}
-
-WardPolkit *
-ward_polkit_new(void)
-{
-    return g_object_new(WARD_TYPE_POLKIT, NULL);
-}
+static void question_free(Question *question);
 
 void
-ward_polkit_check_async(WardPolkit *self,
+ward_polkit_check_async(GDBusConnection *bus,
                         const char *sender,
                         const char *action,
                         const char *domain_name,
@@ -70,101 +39,86 @@ ward_polkit_check_async(WardPolkit *self,
                         GAsyncReadyCallback callback,
                         gpointer user_data)
 {
-    GTask *task = g_task_new(self, cancellable, callback, user_data);
-    WardPolkitQuestion *question = g_new0(WardPolkitQuestion, 1);
+    static guint64 last;
+    GTask *task = g_task_new(bus, cancellable, callback, user_data);
+    Question *question = g_new0(Question, 1);
 
-    question->sender = g_strdup(sender);
     question->action = g_strdup(action);
-    question->domain_name = g_strdup(domain_name);
-    question->domain_uuid = g_strdup(domain_uuid);
-    question->interactive = interactive;
-    g_task_set_task_data(task, question, (GDestroyNotify)ward_polkit_question_free);
-
-    if (self->authority)
-        ask(self, task);
-    else
-        g_bus_get(G_BUS_TYPE_SYSTEM, cancellable, on_bus, task);
+    question->id = g_strdup_printf("virtward-%" G_GUINT64_FORMAT, ++last);
+    g_task_set_task_data(task, question, (GDestroyNotify)question_free);
+    /* No limit of time: somebody may have to find a password. */
+    g_dbus_connection_call(
+        bus, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE, "CheckAuthorization",
+        build_question(sender, action, domain_name, domain_uuid, interactive, question->id),
+        G_VARIANT_TYPE("((bba{ss}))"), G_DBUS_CALL_FLAGS_NONE, G_MAXINT, cancellable, on_checked,
+        task);
 }
 
 gboolean
-ward_polkit_check_finish(WardPolkit *self, GAsyncResult *result, GError **error)
+ward_polkit_check_finish(GAsyncResult *result, GError **error)
 {
     return g_task_propagate_boolean(G_TASK(result), error);
 }
 
 static void
-on_bus(GObject *source, GAsyncResult *result, gpointer user_data)
+on_checked(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
+    Question *question = g_task_get_task_data(task);
+    GDBusConnection *bus = G_DBUS_CONNECTION(source);
     g_autoptr(GError) error = NULL;
-    g_autoptr(GDBusConnection) bus = g_bus_get_finish(result, &error);
-    WardPolkit *self = g_task_get_source_object(task);
-    GCancellable *cancellable = g_task_get_cancellable(task);
+    g_autoptr(GVariant) answer = g_dbus_connection_call_finish(bus, result, &error);
+    gboolean authorized, challenge;
 
-    if (!bus) {
-        return_no_answer(task, error);
+    if (g_task_return_error_if_cancelled(task)) {
+        take_back(bus, question->id);
         return;
     }
-    if (bus != self->bus) {
-        ward_polkit_drop(self);
-        self->bus = g_object_ref(bus);
-        g_dbus_connection_set_exit_on_close(bus, FALSE);
-        g_signal_connect_object(bus, "closed", G_CALLBACK(on_bus_closed), self, G_CONNECT_SWAPPED);
-    }
-    polkit_authority_get_async(cancellable, on_authority, g_steal_pointer(&task));
-}
-
-static void
-on_authority(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    g_autoptr(GTask) task = user_data;
-    g_autoptr(GError) error = NULL;
-    g_autoptr(PolkitAuthority) authority = polkit_authority_get_finish(result, &error);
-    WardPolkit *self = g_task_get_source_object(task);
-
-    if (!authority) {
-        return_no_answer(task, error);
-        return;
-    }
-    g_set_object(&self->authority, authority);
-    ask(self, g_steal_pointer(&task));
-}
-
-static void
-ask(WardPolkit *self, GTask *task)
-{
-    WardPolkitQuestion *question = g_task_get_task_data(task);
-    g_autoptr(PolkitSubject) subject = polkit_system_bus_name_new(question->sender);
-    g_autoptr(PolkitDetails) details = polkit_details_new();
-
-    if (question->domain_name)
-        polkit_details_insert(details, "domain_name", question->domain_name);
-    if (question->domain_uuid)
-        polkit_details_insert(details, "domain_uuid", question->domain_uuid);
-    polkit_authority_check_authorization(
-        self->authority, subject, question->action, details,
-        question->interactive ? POLKIT_CHECK_AUTHORIZATION_FLAGS_ALLOW_USER_INTERACTION
-                              : POLKIT_CHECK_AUTHORIZATION_FLAGS_NONE,
-        g_task_get_cancellable(task), on_checked, task);
-}
-
-static void
-on_checked(GObject *authority, GAsyncResult *result, gpointer user_data)
-{
-    g_autoptr(GTask) task = user_data;
-    g_autoptr(GError) error = NULL;
-    g_autoptr(PolkitAuthorizationResult) answer =
-        polkit_authority_check_authorization_finish(POLKIT_AUTHORITY(authority), result, &error);
-    WardPolkitQuestion *question = g_task_get_task_data(task);
-
     if (!answer) {
-        /* Perhaps this was the connection of a bus that is gone: the next question starts anew. */
-        if (!g_error_matches(error, G_IO_ERROR, G_IO_ERROR_CANCELLED))
-            ward_polkit_drop(g_task_get_source_object(task));
         return_no_answer(task, error);
-    } else if (polkit_authorization_result_get_is_authorized(answer))
+        return;
+    }
+    g_variant_get(answer, "((bba{ss}))", &authorized, &challenge, NULL);
+    return_answer(task, authorized, challenge);
+}
+
+static GVariant *
+build_question(const char *sender,
+               const char *action,
+               const char *domain_name,
+               const char *domain_uuid,
+               gboolean interactive,
+               const char *id)
+{
+    GVariantBuilder subject, details;
+
+    g_variant_builder_init(&subject, G_VARIANT_TYPE("a{sv}"));
+    g_variant_builder_add(&subject, "{sv}", "name", g_variant_new_string(sender));
+    g_variant_builder_init(&details, G_VARIANT_TYPE("a{ss}"));
+    if (domain_name)
+        g_variant_builder_add(&details, "{ss}", "domain_name", domain_name);
+    if (domain_uuid)
+        g_variant_builder_add(&details, "{ss}", "domain_uuid", domain_uuid);
+    return g_variant_new("((sa{sv})sa{ss}us)", "system-bus-name", &subject, action, &details,
+                         interactive ? ALLOW_USER_INTERACTION : 0, id);
+}
+
+static void
+take_back(GDBusConnection *bus, const char *id)
+{
+    g_dbus_connection_call(bus, POLKIT_NAME, POLKIT_PATH, POLKIT_INTERFACE,
+                           "CancelCheckAuthorization", g_variant_new("(s)", id), NULL,
+                           G_DBUS_CALL_FLAGS_NO_AUTO_START, -1, NULL, NULL, NULL);
+}
+
+static void
+return_answer(GTask *task, gboolean authorized, gboolean challenge)
+{
+    Question *question = g_task_get_task_data(task);
+
+    if (authorized)
         g_task_return_boolean(task, TRUE);
-    else if (polkit_authorization_result_get_is_challenge(answer))
+    else if (challenge)
         g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_ACCESS_DENIED,
                                 "%s needs authentication; call as root, from a program that can "
                                 "ask for a password, or let a polkit rule grant it",
@@ -176,42 +130,22 @@ on_checked(GObject *authority, GAsyncResult *result, gpointer user_data)
             question->action);
 }
 
-static void
-on_bus_closed(WardPolkit *self)
-{
-    ward_polkit_drop(self);
-}
-
 /* Fails closed: no answer is a no. */
 static void
 return_no_answer(GTask *task, const GError *error)
 {
-    WardPolkitQuestion *question = g_task_get_task_data(task);
+    Question *question = g_task_get_task_data(task);
 
-    if (g_task_return_error_if_cancelled(task))
-        return;
     g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_ACCESS_DENIED,
                             "polkit cannot be asked about %s (%s); call as root, or see to it that "
                             "polkitd is installed and runs",
                             question->action, error->message);
 }
 
-/* The library makes a new connection only when nobody holds the old one. */
 static void
-ward_polkit_drop(WardPolkit *self)
+question_free(Question *question)
 {
-    if (self->bus)
-        g_signal_handlers_disconnect_by_data(self->bus, self);
-    g_clear_object(&self->authority);
-    g_clear_object(&self->bus);
-}
-
-static void
-ward_polkit_question_free(WardPolkitQuestion *question)
-{
-    g_free(question->sender);
     g_free(question->action);
-    g_free(question->domain_name);
-    g_free(question->domain_uuid);
+    g_free(question->id);
     g_free(question);
 }

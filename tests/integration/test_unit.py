@@ -33,7 +33,6 @@ class UnitTest(unittest.TestCase):
             unit = file.read()
         self.assertIn("Type=dbus", unit)
         self.assertIn("BusName=org.virtward", unit)
-        self.assertRegex(unit, r"(?m)^WatchdogSec=")
         bounding = re.findall(r"(?m)^CapabilityBoundingSet=(.*)$", unit)
         self.assertEqual(len(bounding), 1)
         self.assertNotIn("CAP_SYS_ADMIN", bounding[0])
