@@ -98,14 +98,27 @@ emit_domain_event(WardConnection *self, virDomainPtr dom, WardDomainEvent event)
 static int
 on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *opaque)
 {
-    WardDomainEvent mapped = WARD_DOMAIN_EVENT_LIFECYCLE;
-
-    if (event == VIR_DOMAIN_EVENT_STARTED)
-        mapped = WARD_DOMAIN_EVENT_STARTED;
-    else if (event == VIR_DOMAIN_EVENT_STOPPED)
-        mapped = WARD_DOMAIN_EVENT_STOPPED;
-    emit_domain_event(opaque, dom, mapped);
+    switch (event) {
+    case VIR_DOMAIN_EVENT_STARTED:
+        emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_STARTED);
+        break;
+    case VIR_DOMAIN_EVENT_STOPPED:
+        emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_STOPPED);
+        break;
+    case VIR_DOMAIN_EVENT_SUSPENDED:
+        emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_SUSPENDED);
+        break;
+    default:
+        emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_LIFECYCLE);
+    }
     return 0;
+}
+
+/* Comes with every round over the memory, the first of which is at the very beginning. */
+static void
+on_migration_iteration(virConnectPtr conn, virDomainPtr dom, int iteration, void *opaque)
+{
+    emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_LEAVING);
 }
 
 static void
@@ -204,17 +217,48 @@ retry_later(WardConnection *self, const char *why)
     self->backoff_ms = MIN(self->backoff_ms * 2, BACKOFF_LAST_MS);
 }
 
-/* What is spare goes with it. */
-static virConnectPtr
-steal_conn(WardConnection *self)
+/* The shared connection, if there is one, and what is spare goes with it. (transfer full) */
+static GPtrArray *
+steal_conns(WardConnection *self)
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    GPtrArray *conns = g_ptr_array_new();
     virConnectPtr spare;
 
     self->epoch++;
+    if (self->conn)
+        g_ptr_array_add(conns, g_steal_pointer(&self->conn));
     while ((spare = g_queue_pop_head(&self->spares)))
-        virConnectClose(spare);
-    return g_steal_pointer(&self->conn);
+        g_ptr_array_add(conns, spare);
+    return conns;
+}
+
+/* Blocks, for libvirtd is told: a libvirtd that hangs is given up as one that does not answer. */
+static void
+close_conns(GPtrArray *conns)
+{
+    for (guint i = 0; i < conns->len; i++) {
+        virConnectSetKeepAlive(conns->pdata[i], KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+        virConnectClose(conns->pdata[i]);
+    }
+    g_ptr_array_unref(conns);
+}
+
+static void
+close_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    close_conns(data);
+    g_task_return_boolean(task, TRUE);
+}
+
+/* From the main thread, which must not block. */
+static void
+close_later(WardConnection *self)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, NULL, NULL);
+
+    g_task_set_task_data(task, steal_conns(self), NULL);
+    g_task_run_in_thread(task, close_in_thread);
 }
 
 typedef struct {
@@ -233,7 +277,7 @@ handle_closed(gpointer data)
 
     if (closed->conn != self->conn)
         return G_SOURCE_REMOVE;
-    virConnectClose(steal_conn(self));
+    close_later(self);
     self->backoff_ms = BACKOFF_FIRST_MS;
     self->keepalive = FALSE;
     retry_later(self, reasons[CLAMP(closed->reason, 0, 3)]);
@@ -263,6 +307,8 @@ register_events(WardConnection *self, virConnectPtr conn)
         {VIR_DOMAIN_EVENT_ID_LIFECYCLE, VIR_DOMAIN_EVENT_CALLBACK(on_lifecycle)},
         {VIR_DOMAIN_EVENT_ID_REBOOT, VIR_DOMAIN_EVENT_CALLBACK(on_reboot)},
         {VIR_DOMAIN_EVENT_ID_METADATA_CHANGE, VIR_DOMAIN_EVENT_CALLBACK(on_metadata)},
+        {VIR_DOMAIN_EVENT_ID_MIGRATION_ITERATION,
+         VIR_DOMAIN_EVENT_CALLBACK(on_migration_iteration)},
     };
 
     for (gsize i = 0; i < G_N_ELEMENTS(events); i++) {
@@ -295,7 +341,7 @@ open_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
     g_mutex_unlock(&self->lock);
     if (!register_events(self, conn)) {
         ward_connection_set_error(&error, "cannot listen to the events of %s", self->uri);
-        virConnectClose(steal_conn(self));
+        close_conns(steal_conns(self));
         g_task_return_error(task, error);
         return;
     }
@@ -318,7 +364,7 @@ on_opened(GObject *source, GAsyncResult *result, gpointer user_data)
         return;
     }
     if (!self->started) {
-        virConnectClose(steal_conn(self));
+        close_later(self);
         return;
     }
     g_clear_pointer(&self->error, g_free);
@@ -418,16 +464,15 @@ ward_connection_start(WardConnection *self)
 void
 ward_connection_stop(WardConnection *self)
 {
-    virConnectPtr conn = steal_conn(self);
-
     self->started = FALSE;
     g_cancellable_cancel(self->cancellable);
     g_clear_handle_id(&self->timer, g_source_remove);
     g_clear_handle_id(&self->patience, g_source_remove);
-    if (conn) {
-        virConnectUnregisterCloseCallback(conn, on_close);
-        virConnectClose(conn);
+    if (self->conn) {
+        virConnectSetKeepAlive(self->conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+        virConnectUnregisterCloseCallback(self->conn, on_close);
     }
+    close_conns(steal_conns(self));
 }
 
 gboolean

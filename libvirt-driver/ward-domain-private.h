@@ -21,6 +21,7 @@ struct _WardDomain {
     WardNative *live;    /* NULL when not active */
     WardNative *config;  /* NULL when transient */
     gboolean ran;        /* was seen running since it was started */
+    gboolean leaving;    /* its memory is being copied away: migrated, or saved as it runs */
     WardActual *actual;
     WardSettings *applied; /* wanted at the last pass over the host; NULL: none yet */
     WardJob *teardown_job;
@@ -45,6 +46,9 @@ struct _WardDomain {
      * says in that time that the domain is not active, and yet it is about to be. */
     gboolean starting;
     GCancellable *early; /* ends the wait for a QEMU that is being started; NULL: none waits */
+    gboolean early_runs; /* the pass over that QEMU is not over yet */
+    gboolean early_ran;  /* it is over, and found a QEMU */
+    GTask *proving;      /* the hook's "started" that waits for its end */
 };
 
 WardDomain *ward_domain_new(const char *uuid, const char *name);

@@ -75,9 +75,12 @@ ward_domain_take_reading(WardDomain *self, WardReading *reading)
         g_free(self->name);
         self->name = g_strdup(native->xml->name);
     }
-    self->id = reading->id;
     self->state = reading->state;
-    self->ran = reading->id != -1 && (self->ran || reading->state == VIR_DOMAIN_RUNNING);
+    /* Another id, another QEMU: reverting to a snapshot replaces it without a word in between. */
+    self->ran = reading->id != -1 &&
+                ((self->ran && reading->id == self->id) || reading->state == VIR_DOMAIN_RUNNING);
+    self->leaving &= reading->leaving;
+    self->id = reading->id;
     g_clear_pointer(&self->live, ward_native_unref);
     g_clear_pointer(&self->config, ward_native_unref);
     self->live = g_steal_pointer(&reading->live);

@@ -233,8 +233,12 @@ on_early_done(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(WardDomain) domain = user_data;
 
-    if (g_task_propagate_boolean(G_TASK(result), NULL))
+    domain->early_runs = FALSE;
+    domain->early_ran = g_task_propagate_boolean(G_TASK(result), NULL);
+    if (domain->early_ran)
         ward_pass_publish(g_task_get_task_data(G_TASK(result)), WARD_MANAGER(source), domain);
+    if (domain->proving)
+        hook_push(g_steal_pointer(&domain->proving));
 }
 
 /* Between the hook's "start" and "started" libvirt makes QEMU and lets it run. The protections
@@ -246,11 +250,14 @@ begin_early_pass(HookCall *call)
     WardPass *pass = ward_pass_new(call->manager, domain, call->native, TRUE);
     GTask *task;
 
+    ward_pass_set_new_guest(pass);
     if (!ward_pass_can_be_early(pass)) {
         ward_pass_free(pass);
         return;
     }
     domain->early = g_cancellable_new();
+    domain->early_runs = TRUE;
+    domain->early_ran = FALSE;
     task = g_task_new(call->manager, domain->early, on_early_done, g_object_ref(domain));
     g_task_set_check_cancellable(task, FALSE);
     g_task_set_task_data(task, pass, (GDestroyNotify)ward_pass_free);
@@ -335,6 +342,10 @@ hook_push(GTask *task)
     g_ptr_array_set_size(call->warnings, 0);
     call->pass =
         ward_pass_new(call->manager, call->domain, call->native, call->point == HOOK_STARTED);
+    ward_pass_set_new_guest(call->pass);
+    /* A tool that did not answer in time then has had its time, and the guest runs by now. */
+    if (call->point == HOOK_STARTED && call->domain->early_ran)
+        ward_pass_skip_failed(call->pass);
     g_task_set_task_data(work, task, NULL);
     ward_queue_push(call->domain->host_queue, work, hook_in_thread);
 }
@@ -353,7 +364,10 @@ hook_begin(GTask *task)
             return;
         }
     }
-    hook_push(task);
+    if (call->point == HOOK_STARTED && call->domain->early_runs && !call->domain->proving)
+        call->domain->proving = task;
+    else
+        hook_push(task);
 }
 
 static void

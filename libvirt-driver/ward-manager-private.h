@@ -90,6 +90,10 @@ void ward_sync_when_known(WardManager *self, WardDomain *domain, GTask *task, Wa
 /* The guest was reset or rebooted (libvirt cannot tell which). */
 void ward_sync_note_reboot(WardManager *self, WardDomain *domain);
 
+/* Its memory is being read, or about to be: a tool that changed it has to leave now. */
+void ward_sync_note_leaving(WardManager *self, WardDomain *domain);
+void ward_sync_note_suspended(WardManager *self, WardDomain *domain);
+
 /* ward-hook.c: a trust domain key may have come free. */
 void ward_hook_admit_next(WardManager *manager);
 
@@ -102,6 +106,11 @@ ward_pass_new(WardManager *manager, WardDomain *domain, WardNative *native, gboo
 void ward_pass_free(WardPass *self);
 /* The reboots that the domain has seen become this pass's. */
 void ward_pass_take_reboots(WardPass *self, WardDomain *domain);
+
+/* It is about a guest that libvirt is making: nothing known of the domain's state is about that. */
+void ward_pass_set_new_guest(WardPass *self);
+/* What the pass before failed at is not tried again in this one: it would take as long again. */
+void ward_pass_skip_failed(WardPass *self);
 
 /* In a worker thread, on the domain's host queue. */
 void ward_pass_run(WardPass *self);

@@ -336,12 +336,23 @@ on_domain_event(WardConnection *connection, virDomainPtr dom, int event, WardMan
 
     virDomainGetUUIDString(dom, uuid);
     domain = ward_manager_ensure_domain(self, uuid, virDomainGetName(dom));
-    if (event == WARD_DOMAIN_EVENT_REBOOT) {
+    switch (event) {
+    case WARD_DOMAIN_EVENT_REBOOT:
         ward_sync_note_reboot(self, domain);
         return;
+    case WARD_DOMAIN_EVENT_LEAVING:
+        ward_sync_note_leaving(self, domain);
+        return;
+    case WARD_DOMAIN_EVENT_SUSPENDED:
+        ward_sync_note_suspended(self, domain);
+        return;
+    case WARD_DOMAIN_EVENT_STARTED:
+    case WARD_DOMAIN_EVENT_STOPPED:
+        domain->starting = domain->leaving = FALSE;
+        break;
+    default:
+        break;
     }
-    if (event == WARD_DOMAIN_EVENT_STARTED || event == WARD_DOMAIN_EVENT_STOPPED)
-        domain->starting = FALSE;
     ward_sync(self, domain, WARD_SYNC_LIBVIRT, NULL);
 }
 

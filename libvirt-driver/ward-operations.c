@@ -46,21 +46,18 @@ check_flags(guint flags, GError **error)
 
 /* Neither live nor config: the domain as it is, which is live when it is active. */
 static gboolean
-resolve_flags(const char *name, WardNative *live, WardNative *config, guint *flags, GError **error)
+resolve_flags(WardNative *live, WardNative *config, guint *flags, GError **error)
 {
     if (!(*flags & (WARD_AFFECT_LIVE | WARD_AFFECT_CONFIG)))
         *flags |= live ? WARD_AFFECT_LIVE : WARD_AFFECT_CONFIG;
     if ((*flags & WARD_AFFECT_LIVE) && !live) {
         g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE,
-                    "domain '%s' is not running: only its persistent settings can be used "
-                    "(config)",
-                    name);
+                    "it is not running: only its persistent settings can be used (config)");
         return FALSE;
     }
     if ((*flags & WARD_AFFECT_CONFIG) && !config) {
         g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_STATE,
-                    "domain '%s' is transient: it has no persistent settings, only live ones",
-                    name);
+                    "it is transient and has no persistent settings, only live ones");
         return FALSE;
     }
     return TRUE;
@@ -106,7 +103,8 @@ answer_protection(WardManager *self, WardDomain *domain, GTask *owned)
                                 "live and config are different documents: ask for one");
         return;
     }
-    if (!resolve_flags(domain->name, domain->live, domain->config, &question->flags, &error)) {
+    if (!resolve_flags(domain->live, domain->config, &question->flags, &error)) {
+        g_prefix_error(&error, "domain '%s': ", domain->name);
         g_task_return_error(task, error);
         return;
     }
@@ -207,8 +205,7 @@ write_change(virDomainPtr dom, Change *change, GError **error)
     g_autoptr(WardSettings) live = NULL;
     g_autoptr(WardSettings) config = NULL;
 
-    if (!now ||
-        !resolve_flags(virDomainGetName(dom), now->live, now->config, &change->flags, error))
+    if (!now || !resolve_flags(now->live, now->config, &change->flags, error))
         return FALSE;
     if (change->flags & WARD_AFFECT_LIVE) {
         live = merge_change(now->live, change, error);
@@ -234,8 +231,6 @@ find_and_write(virConnectPtr conn, Change *change, GError **error)
         return FALSE;
     }
     ok = write_change(dom, change, error);
-    if (!ok)
-        g_prefix_error(error, "domain '%s': ", virDomainGetName(dom));
     virDomainFree(dom);
     return ok;
 }
@@ -281,6 +276,7 @@ on_written(GObject *source, GAsyncResult *result, gpointer user_data)
     GError *error = NULL;
 
     if (!g_task_propagate_boolean(G_TASK(result), &error)) {
+        g_prefix_error(&error, "domain '%s': ", change->domain->name);
         g_task_return_error(task, error);
         return;
     }
@@ -292,18 +288,14 @@ on_written(GObject *source, GAsyncResult *result, gpointer user_data)
 }
 
 static gboolean
-may_change(WardManager *self,
-           WardDomain *domain,
-           const WardSettings *settings,
-           guint flags,
-           GError **error)
+may_change(WardManager *self, const WardSettings *settings, guint flags, GError **error)
 {
     if (!require_connection(self, error) || !check_flags(flags, error))
         return FALSE;
     if (!(flags & WARD_AFFECT_UPDATE) || !ward_settings_is_empty(settings))
         return TRUE;
     g_set_error(error, WARD_ERROR, WARD_ERROR_INVALID_ARGUMENT,
-                "there is nothing in the protection to update domain '%s' with", domain->name);
+                "there is nothing in the protection to update it with");
     return FALSE;
 }
 
@@ -321,7 +313,8 @@ ward_manager_set_protection_async(WardManager *self,
     Change *change;
     GTask *write;
 
-    if (!may_change(self, domain, settings, flags, &error)) {
+    if (!may_change(self, settings, flags, &error)) {
+        g_prefix_error(&error, "domain '%s': ", domain->name);
         g_task_return_error(task, error);
         return;
     }

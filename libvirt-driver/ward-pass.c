@@ -30,6 +30,8 @@ struct _WardPass {
     gboolean starting;
     gboolean paused;
     gboolean ran;
+    gboolean leaving;
+    gboolean skips_failed;
     guint reboots;
 
     WardActual *actual;
@@ -60,6 +62,7 @@ ward_pass_new(WardManager *manager, WardDomain *domain, WardNative *native, gboo
     self->active = active;
     self->starting = domain->starting;
     self->ran = domain->ran;
+    self->leaving = domain->leaving;
     self->paused = active && domain->state == VIR_DOMAIN_PAUSED;
     self->actual = ward_actual_new();
     return self;
@@ -70,6 +73,18 @@ ward_pass_take_reboots(WardPass *self, WardDomain *domain)
 {
     self->reboots = self->active ? domain->reboots : 0;
     domain->reboots = 0;
+}
+
+void
+ward_pass_set_new_guest(WardPass *self)
+{
+    self->paused = self->ran = self->leaving = FALSE;
+}
+
+void
+ward_pass_skip_failed(WardPass *self)
+{
+    self->skips_failed = TRUE;
 }
 
 void
@@ -144,6 +159,16 @@ fill_target(WardPass *self, WardTarget *target)
     target->memory_bytes = self->native ? self->native->xml->memory_kib * 1024 : 0;
 }
 
+static const char *
+get_failure(const WardActual *actual, WardProtection protection)
+{
+    const WardActualCommon *common = &actual->common[protection];
+
+    if (common->status == WARD_STATUS_FAILED || common->status == WARD_STATUS_UNAVAILABLE)
+        return common->reason;
+    return NULL;
+}
+
 static WardModuleContext
 make_context(WardPass *self, WardProtection protection, const WardTarget *target)
 {
@@ -160,6 +185,8 @@ make_context(WardPass *self, WardProtection protection, const WardTarget *target
         .suspended =
             self->paused && !ward_marker_get(self->state_dir, self->uuid, WARD_MARKER_PAUSED),
         .ran = self->ran,
+        .leaving = self->leaving,
+        .failed_before = self->skips_failed ? get_failure(self->previous, protection) : NULL,
         .running = self->active && !self->paused,
         .previous = self->previous,
         .actual = self->actual,

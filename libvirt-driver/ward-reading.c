@@ -59,6 +59,15 @@ ward_reading_new(virDomainPtr dom, GError **error)
 }
 
 void
+ward_reading_look_at_job(WardReading *self, virDomainPtr dom)
+{
+    virDomainJobInfo info;
+
+    self->leaving = self->id != -1 && virDomainGetJobInfo(dom, &info) == 0 &&
+                    (info.type == VIR_DOMAIN_JOB_BOUNDED || info.type == VIR_DOMAIN_JOB_UNBOUNDED);
+}
+
+void
 ward_reading_free(WardReading *self)
 {
     g_clear_pointer(&self->live, ward_native_unref);

@@ -15,6 +15,7 @@ typedef struct {
     int state;          /* virDomainState */
     WardNative *live;   /* NULL: not active */
     WardNative *config; /* NULL: transient */
+    gboolean leaving;   /* its memory is being copied away; see ward_reading_look_at_job() */
 } WardReading;
 
 /* Of a domain that is gone. */
@@ -22,6 +23,8 @@ WardReading *ward_reading_new_gone(void);
 
 /* Asks libvirt: worker thread. WARD_ERROR_NOT_FOUND: the domain is gone. */
 WardReading *ward_reading_new(virDomainPtr dom, GError **error);
+/* Also asks for that, which may have to wait for QEMU as the rest does not. */
+void ward_reading_look_at_job(WardReading *self, virDomainPtr dom);
 void ward_reading_free(WardReading *self);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardReading, ward_reading_free)

@@ -19,7 +19,10 @@
 /* An unpatched kernel tells nobody that a teardown began: look a few times after a reboot. */
 #define LOOKS_AFTER_REBOOT 20
 
-/* Back-off of attempts to attach an introspection tool. */
+/* libvirt does not tell of a migration or save that failed before it suspended the guest. */
+#define LOOK_AT_JOB_MS 1000
+
+/* Back-off of attempts to attach an introspection tool, or to read a domain from libvirt. */
 #define RETRY_FIRST_MS 500
 #define RETRY_LAST_MS 30000
 
@@ -28,6 +31,7 @@ typedef struct {
     WardManager *manager;
     WardDomain *domain;
     virDomainPtr listed; /* reading: as libvirt just listed it, or NULL */
+    gboolean job;        /* reading: whether the domain still leaves, too */
     WardPass *pass;
 } Sync;
 
@@ -79,7 +83,8 @@ on_timer(gpointer data)
     Sync *sync = data;
 
     sync->domain->timer = 0;
-    ward_sync(sync->manager, sync->domain, WARD_SYNC_HOST, NULL);
+    ward_sync(sync->manager, sync->domain,
+              sync->domain->leaving ? WARD_SYNC_LIBVIRT : WARD_SYNC_HOST, NULL);
     return G_SOURCE_REMOVE;
 }
 
@@ -103,7 +108,8 @@ wants_retry(WardManager *manager, WardDomain *domain)
     gboolean ours = domain->state != VIR_DOMAIN_PAUSED ||
                     ward_marker_get(manager->state_dir, domain->uuid, WARD_MARKER_PAUSED);
 
-    return missing && ours && manager->host->support[WARD_PROTECTION_INTROSPECTION].supported &&
+    return missing && ours && !domain->leaving &&
+           manager->host->support[WARD_PROTECTION_INTROSPECTION].supported &&
            !ward_manager_is_detached(manager, domain);
 }
 
@@ -111,14 +117,18 @@ wants_retry(WardManager *manager, WardDomain *domain)
 static void
 plan_next(WardManager *manager, WardDomain *domain)
 {
-    gboolean retry = wants_retry(manager, domain);
+    gboolean unread = domain->sync_libvirt && !domain->sync_again; /* the reading failed */
+    gboolean retry = unread || wants_retry(manager, domain);
 
     g_clear_handle_id(&domain->timer, g_source_remove);
     domain->failures = retry ? domain->failures + 1 : 0;
-    if (!ward_domain_is_active(domain) || g_cancellable_is_cancelled(manager->cancellable))
+    if ((!ward_domain_is_active(domain) && !unread) ||
+        g_cancellable_is_cancelled(manager->cancellable))
         return;
     if (domain->actual->teardown.phase == WARD_TEARDOWN_PHASE_RUNNING || domain->looks > 0)
         set_timer(manager, domain, PROGRESS_MS);
+    else if (domain->leaving)
+        set_timer(manager, domain, LOOK_AT_JOB_MS);
     else if (retry)
         set_timer(manager, domain,
                   MIN(RETRY_FIRST_MS << MIN(domain->failures - 1, 10), RETRY_LAST_MS));
@@ -271,6 +281,8 @@ read_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
     }
     if (conn && dom)
         reading = ward_reading_new(dom, &error);
+    if (reading && sync->job)
+        ward_reading_look_at_job(reading, dom);
     ward_connection_end_call(connection);
     if (dom)
         virDomainFree(dom);
@@ -316,6 +328,7 @@ on_read(GObject *source, GAsyncResult *result, gpointer user_data)
         domain_gone(sync->manager, sync->domain);
     } else {
         g_info("domain '%s': %s", sync->domain->name, error->message);
+        sync->domain->sync_libvirt = TRUE; /* see plan_next() */
         end_pass(sync->manager, sync->domain, error);
     }
 }
@@ -327,6 +340,7 @@ start_read(WardManager *manager, WardDomain *domain)
     Sync *sync = g_task_get_task_data(task);
 
     sync->listed = g_steal_pointer(&domain->listed);
+    sync->job = domain->leaving;
     ward_queue_push(domain->libvirt_queue, task, read_in_thread);
 }
 
@@ -387,6 +401,31 @@ ward_sync_when_known(WardManager *self, WardDomain *domain, GTask *task, WardKno
     known->task = task;
     known->func = func;
     ward_sync(self, domain, WARD_SYNC_LIBVIRT, g_task_new(NULL, NULL, on_known, known));
+}
+
+/* The host comes first: what libvirt says is known already, and asking takes time. */
+static void
+sync_at_once(WardManager *self, WardDomain *domain)
+{
+    ward_sync(self, domain, WARD_SYNC_HOST, NULL);
+    ward_sync(self, domain, WARD_SYNC_LIBVIRT, NULL);
+}
+
+void
+ward_sync_note_leaving(WardManager *self, WardDomain *domain)
+{
+    if (domain->leaving || !ward_domain_is_active(domain))
+        return;
+    domain->leaving = TRUE;
+    ward_sync(self, domain, WARD_SYNC_HOST, NULL);
+}
+
+void
+ward_sync_note_suspended(WardManager *self, WardDomain *domain)
+{
+    if (ward_domain_is_active(domain))
+        domain->state = VIR_DOMAIN_PAUSED;
+    sync_at_once(self, domain);
 }
 
 void

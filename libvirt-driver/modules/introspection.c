@@ -115,11 +115,14 @@ unhook(const WardModuleContext *context, GError **error)
 static void
 set_resting(const WardModuleContext *context)
 {
-    const char *why = context->detached
-                          ? "introspection: detached on request"
-                          : "introspection: the domain is suspended, the tool is attached again "
-                            "when it runs";
+    const char *why = "introspection: the domain is suspended, the tool is attached again when it "
+                      "runs";
 
+    if (context->detached)
+        why = "introspection: detached on request";
+    else if (context->leaving)
+        why = "introspection: the domain is migrated or saved, the tool is attached again if it "
+              "stays";
     ward_actual_set_status(context->actual, WARD_PROTECTION_INTROSPECTION, WARD_STATUS_UNAVAILABLE,
                            g_strdup(why));
 }
@@ -134,7 +137,8 @@ introspection_apply(const WardModuleContext *context, GError **error)
     if (!introspection_read(context, error))
         return FALSE;
     /* A domain that is restored, or started paused, has its tool before it first runs. */
-    rests = context->detached || (context->suspended && (context->ran || !actual->attached));
+    rests = context->detached || context->leaving ||
+            (context->suspended && (context->ran || !actual->attached));
     let_go = actual->attached && (rests || terms_changed(context));
     if (let_go && !unhook(context, error))
         return FALSE;
@@ -144,6 +148,10 @@ introspection_apply(const WardModuleContext *context, GError **error)
     }
     if (actual->attached)
         return TRUE;
+    if (context->failed_before) {
+        g_set_error_literal(error, WARD_ERROR, WARD_ERROR_FAILED, context->failed_before);
+        return FALSE;
+    }
     if (!let_go && must_stop_first(context)) {
         g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
                     "introspection: the tool went away (onDisconnect='%s')",
@@ -160,6 +168,8 @@ unhook_reason(WardDomain *domain)
         return "stopped";
     if (!ward_domain_get_wanted(domain)->introspection)
         return "settings";
+    if (domain->leaving)
+        return "migration";
     if (g_str_equal(ward_domain_get_state(domain), "paused"))
         return "suspended";
     return "detach";
@@ -176,7 +186,7 @@ introspection_notice(WardManager *manager, WardDomain *domain, const WardActual 
         ward_domain_emit_event(domain, WARD_PROTECTION_INTROSPECTION, "Hooked", socket, 0);
     if (now->introspection.attached || !before->introspection.attached)
         return;
-    if (settings && g_str_equal(ward_domain_get_state(domain), "running") &&
+    if (settings && g_str_equal(ward_domain_get_state(domain), "running") && !domain->leaving &&
         !ward_manager_is_detached(manager, domain)) {
         ward_domain_emit_event(domain, WARD_PROTECTION_INTROSPECTION, "PeerGone",
                                ward_disconnect_to_string(settings->on_disconnect), 0);

@@ -28,6 +28,8 @@ typedef struct {
     gboolean suspended;          /* somebody else than this daemon paused the domain */
     gboolean running;            /* its vCPUs run: nobody paused it */
     gboolean ran;                /* they did, since the domain was started */
+    gboolean leaving;            /* its memory is being copied away as they run */
+    const char *failed_before;   /* why the pass before failed; not to be tried again; or NULL */
     const WardActual *previous;  /* what the pass before found */
     WardActual *actual;          /* out: what apply and undo found */
 } WardModuleContext;

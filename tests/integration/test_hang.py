@@ -91,12 +91,7 @@ class HangTest(WorldTestCase):
         self.check_others(answers)
         for _, pid in hung:
             self.wake(pid)
-
-        def all_answered():
-            iterate()
-            return len(answers) == count
-
-        self.wait_for(all_answered, "the hung calls to be answered")
+        self.wait_answers(answers, count)
         self.assertEqual(answers, [None] * count)
         for path, _ in hung:
             self.client.wait_get(path, "Isolation1.State", "off")
@@ -106,3 +101,37 @@ class HangTest(WorldTestCase):
 
     def test_many_hung_domains_delay_no_other(self):
         self.check_hung(HUNG)
+
+    def wait_answers(self, answers, count):
+        def all_answered():
+            iterate()
+            return len(answers) == count
+
+        self.wait_for(all_answered, "the calls to be answered")
+
+    def test_libvirtd_that_hangs_is_given_up_and_found_again(self):
+        paths = [self.define(f"patient-{number}", ISOLATION) for number in range(4)]
+        for number, path in enumerate(paths):
+            self.world.virsh("start", f"patient-{number}")
+            self.client.wait_get(path, "Domain1.Status", "protected")
+        # Calls at once leave connections behind that nobody uses.
+        answers = []
+        for path in paths:
+            self.call_soon(path, "Isolation1.SetState", GLib.Variant("(su)", ("off", LIVE)), answers)
+        self.wait_answers(answers, len(paths))
+        self.assertEqual(answers, [None] * len(paths))
+        path = paths[0]
+
+        self.world.libvirtd.pause()
+        self.addCleanup(self.world.libvirtd.resume)
+        answers.clear()
+        self.call_soon(path, "Isolation1.SetState", GLib.Variant("(su)", ("on", LIVE)), answers)
+        self.client.wait_get(HOST, "Host1.Connected", False)
+        self.assertEqual(self.client.get(path, "Domain1.State"), "running")
+        self.world.libvirtd.resume()
+        self.client.wait_get(HOST, "Host1.Connected", True)
+        self.client.call(path, "Isolation1.SetState", "(su)", "on", LIVE)
+        self.assertEqual(self.client.get(path, "Isolation1.State"), "on")
+        self.wait_answers(answers, 1)
+        # Done once libvirtd went on, or given up.
+        self.assertIn("'patient-0'", answers[0] or "'patient-0'")

@@ -9,7 +9,7 @@ from gi.repository import Gio, GLib
 
 from test_rights import as_nobody, NOBODY
 from ward_bus import HOST, Client, domain_path
-from ward_sandbox import SYSTEM_BUS, WorldTestCase, protection
+from ward_sandbox import SYSTEM_BUS, WorldTestCase, protection, script_for_others
 
 AGENT = "/agent"
 AGENT_XML = """
@@ -85,7 +85,7 @@ class PolkitTest(WorldTestCase):
         self.client.wait_get(path, "Domain1.Status", "unprotected")
         user = ["setpriv", f"--reuid={NOBODY}", f"--regid={NOBODY}", "--clear-groups"]
         result = subprocess.run(
-            [*user, sys.executable, "-B", __file__, path],
+            [*user, sys.executable, "-B", script_for_others(__file__), path],
             capture_output=True,
             text=True,
             timeout=120,

@@ -7,7 +7,7 @@ import subprocess
 import sys
 
 from ward_bus import HOST, BusError, Client
-from ward_sandbox import SYSTEM_BUS, WorldTestCase, protection
+from ward_sandbox import SYSTEM_BUS, WorldTestCase, protection, script_for_others
 
 NOBODY = 65534
 RULES = "/etc/polkit-1/rules.d/10-test.rules"
@@ -30,7 +30,7 @@ def as_nobody(calls):
             "--clear-groups",
             sys.executable,
             "-B",
-            __file__,
+            script_for_others(__file__),
         ],
         input=json.dumps(calls),
         capture_output=True,

@@ -22,7 +22,7 @@ class BusError(Exception):
     """An error reply: name is the D-Bus name, for our own without "org.virtward.Error."."""
 
     def __init__(self, error):
-        remote = Gio.DBusError.get_remote_error(error) or GLib.quark_to_string(error.domain)
+        remote = Gio.DBusError.get_remote_error(error) or error.domain
         self.name = remote.removeprefix("org.virtward.Error.")
         Gio.DBusError.strip_remote_error(error)
         self.message = error.message

@@ -3,6 +3,7 @@
 
 import json
 import os
+import shutil
 import subprocess
 import unittest
 import uuid
@@ -27,6 +28,14 @@ DOMAIN = """\
   <metadata>{metadata}</metadata>
 </domain>
 """
+
+
+def script_for_others(path):
+    """The script's copy, beside those of the modules it imports, where any user can read it."""
+    copy = os.path.join(os.environ["TMPDIR"], "scripts")
+    shutil.copytree(os.path.dirname(path), copy, dirs_exist_ok=True)
+    os.chmod(copy, 0o755)
+    return os.path.join(copy, os.path.basename(path))
 
 
 def protection(inner):
@@ -140,6 +149,9 @@ class World:
         path = os.path.join(os.environ["TMPDIR"], name + ".xml")
         with open(path, "w", encoding="utf-8") as file:
             file.write(xml)
+        return self.define_file(name, path)
+
+    def define_file(self, name, path):
         self.virsh("define", path)
         return domain_path(domain_uuid(name))
 
