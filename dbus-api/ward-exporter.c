@@ -69,6 +69,11 @@ ward_exporter_new(WardManager *manager, GBusType bus)
     self->objects = g_dbus_object_manager_server_new(WARD_DBUS_PATH);
     self->domains = ward_domain_tree_new(self->context);
     ward_inventory_set_source(inventory, describe, self);
+    if (ward_manager_is_ready(manager))
+        ward_inventory_set_complete(inventory);
+    else
+        g_signal_connect_object(manager, "ready", G_CALLBACK(ward_inventory_set_complete),
+                                inventory, G_CONNECT_SWAPPED);
     g_signal_connect_object(manager, "domain-added", G_CALLBACK(on_domain_added), self, 0);
     g_signal_connect_object(manager, "domain-removed", G_CALLBACK(on_domain_removed), self, 0);
     g_signal_connect_object(manager, "job-added", G_CALLBACK(on_job_added), self, 0);

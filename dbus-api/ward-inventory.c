@@ -12,6 +12,8 @@ struct _WardInventory {
     WardInventorySource source;
     gpointer source_data;
     GVariant *reply; /* NULL: out of date */
+    gboolean complete;
+    GQueue early; /* calls that came before that: WardInventoryCall */
 };
 
 typedef struct {
@@ -23,9 +25,10 @@ typedef struct {
 /* callbacks */
 static GDBusMessage *
 filter(GDBusConnection *connection, GDBusMessage *message, gboolean incoming, gpointer user_data);
-static gboolean answer(gpointer user_data);
+static gboolean on_call(gpointer user_data);
 /* helpers */
 static gboolean is_our_call(GDBusMessage *message);
+static void answer(WardInventoryCall *call);
 static GVariant *build_reply(WardInventory *self);
 static void ward_inventory_call_free(WardInventoryCall *call);
 
@@ -34,7 +37,9 @@ G_DEFINE_FINAL_TYPE(WardInventory, ward_inventory, G_TYPE_OBJECT)
 static void
 ward_inventory_finalize(GObject *object)
 {
-    g_clear_pointer(&WARD_INVENTORY(object)->reply, g_variant_unref);
+    WardInventory *self = WARD_INVENTORY(object);
+
+    g_clear_pointer(&self->reply, g_variant_unref);
     G_OBJECT_CLASS(ward_inventory_parent_class)->finalize(object);
 }
 
@@ -61,6 +66,9 @@ ward_inventory_set_source(WardInventory *self, WardInventorySource source, gpoin
     self->source = source;
     self->source_data = user_data;
     ward_inventory_invalidate(self);
+    /* Then nothing will be known any more: calls that wait are dropped with the rest. */
+    if (!source)
+        ward_inventory_set_complete(self);
 }
 
 guint
@@ -73,6 +81,16 @@ void
 ward_inventory_remove_from(GDBusConnection *connection, guint id)
 {
     g_dbus_connection_remove_filter(connection, id);
+}
+
+void
+ward_inventory_set_complete(WardInventory *self)
+{
+    WardInventoryCall *call;
+
+    self->complete = TRUE;
+    while ((call = g_queue_pop_head(&self->early)))
+        answer(call);
 }
 
 void
@@ -94,19 +112,33 @@ filter(GDBusConnection *connection, GDBusMessage *message, gboolean incoming, gp
     call->inventory = g_object_ref(user_data);
     call->connection = g_object_ref(connection);
     call->call = message;
-    g_idle_add_full(G_PRIORITY_DEFAULT, answer, call, (GDestroyNotify)ward_inventory_call_free);
+    g_idle_add_full(G_PRIORITY_DEFAULT, on_call, call, NULL);
     return NULL;
 }
 
 static gboolean
-answer(gpointer user_data)
+on_call(gpointer user_data)
 {
     WardInventoryCall *call = user_data;
+
+    if (call->inventory->complete)
+        answer(call);
+    else
+        g_queue_push_tail(&call->inventory->early, call);
+    return G_SOURCE_REMOVE;
+}
+
+/* Takes the call. */
+static void
+answer(WardInventoryCall *call)
+{
     WardInventory *self = call->inventory;
     g_autoptr(GDBusMessage) reply = NULL;
 
-    if (!self->source)
-        return G_SOURCE_REMOVE;
+    if (!self->source) {
+        ward_inventory_call_free(call);
+        return;
+    }
     if (!self->reply) {
         self->reply = g_variant_ref_sink(build_reply(self));
         g_variant_get_data(self->reply); /* one block of bytes, see ward-domain-tree.c */
@@ -116,7 +148,7 @@ answer(gpointer user_data)
     /* It fails only when the connection is gone, and the caller with it. */
     g_dbus_connection_send_message(call->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
                                    NULL);
-    return G_SOURCE_REMOVE;
+    ward_inventory_call_free(call);
 }
 
 /* What is not exactly the call is GLib's, which knows the errors for it. */

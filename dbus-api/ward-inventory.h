@@ -29,6 +29,9 @@ void ward_inventory_set_source(WardInventory *self, WardInventorySource source, 
 guint ward_inventory_add_to(WardInventory *self, GDBusConnection *connection);
 void ward_inventory_remove_from(GDBusConnection *connection, guint id);
 
+/* Calls are kept unanswered, however long, until this says that all is known. */
+void ward_inventory_set_complete(WardInventory *self);
+
 /* To be called after every change of an object, an interface or a property, before the main loop
  * goes on: whoever sees the signal of a change must not be answered with what was before it. */
 void ward_inventory_invalidate(WardInventory *self);

@@ -41,3 +41,12 @@ class ActivationTest(WorldTestCase):
         self.assertEqual(self.client.get(HOST, "Host1.ApiVersion"), 1)
         with open(f"/proc/{self.client.owner_pid()}/cmdline", encoding="ascii") as cmdline:
             self.assertEqual(cmdline.read().split("\0")[0], DAEMON)
+
+    def test_inventory_of_a_daemon_that_was_just_started_is_whole(self):
+        paths = {self.define(f"listed-{number}") for number in range(20)}
+        self.client.activate()
+        self.addCleanup(os.kill, self.client.owner_pid(), signal.SIGKILL)
+        objects = self.client.objects()
+        self.assertLessEqual(paths, set(objects))
+        self.assertEqual({objects[path]["Domain1"]["Name"] for path in paths},
+                         {f"listed-{number}" for number in range(20)})
