@@ -12,8 +12,6 @@ struct _WardQueue {
     gboolean running; /* a thread is on it */
 };
 
-static guint pending; /* atomic */
-
 static void
 queue_clear(gpointer data)
 {
@@ -67,7 +65,6 @@ run_queue(gpointer data, gpointer user_data)
                    g_task_get_task_data(work->task), g_task_get_cancellable(work->task));
         g_object_unref(work->task);
         g_free(work);
-        g_atomic_int_dec_and_test(&pending);
     }
 }
 
@@ -93,7 +90,6 @@ ward_queue_push(WardQueue *self, GTask *task, GTaskThreadFunc func)
 
     work->task = task;
     work->func = func;
-    g_atomic_int_inc(&pending);
 
     g_mutex_lock(&self->lock);
     g_queue_push_tail(&self->works, work);
@@ -103,10 +99,4 @@ ward_queue_push(WardQueue *self, GTask *task, GTaskThreadFunc func)
 
     if (start)
         g_thread_pool_push(get_pool(), ward_queue_ref(self), NULL);
-}
-
-guint
-ward_queue_get_pending(void)
-{
-    return g_atomic_int_get(&pending);
 }

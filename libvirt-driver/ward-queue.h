@@ -25,9 +25,6 @@ void ward_queue_unref(WardQueue *self);
 /* Calls @func in a worker thread; it must return through @task. (transfer full) for @task. */
 void ward_queue_push(WardQueue *self, GTask *task, GTaskThreadFunc func);
 
-/* Pieces of work that are running or waiting, over all queues. */
-guint ward_queue_get_pending(void);
-
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardQueue, ward_queue_unref)
 
 G_END_DECLS

@@ -2,7 +2,6 @@
 /*
  * cmd-protection-events.c: protection-events, after virsh's event
  */
-#include <glib-unix.h>
 #include <stdio.h>
 
 #include "ward-commands.h"
@@ -11,6 +10,7 @@
 #include "ward-options.h"
 #include "ward-shell.h"
 #include "ward-view.h"
+#include "ward-wait.h"
 
 #define INTERFACE_PROPERTIES "org.freedesktop.DBus.Properties"
 
@@ -67,12 +67,11 @@ static const EventType types[] = {
 
 typedef struct {
     WardShell *shell;
-    GMainLoop *loop;
+    WardWait wait;
     const EventType *only; /* NULL: all types */
     gboolean once;
     gboolean timestamp;
     guint count;
-    enum { LISTEN_DONE, LISTEN_INTERRUPTED, LISTEN_TIMED_OUT } end;
 } Listener;
 
 static GStrv
@@ -141,7 +140,7 @@ print_event(Listener *listener, const char *event, const char *domain, WardRecor
     fflush(stdout);
     listener->count++;
     if (listener->once)
-        g_main_loop_quit(listener->loop);
+        ward_wait_done(&listener->wait);
 }
 
 static WardRecord *
@@ -232,50 +231,23 @@ on_daemon_gone(GDBusConnection *connection, const char *name, gpointer data)
     g_printerr("warning: virtward's daemon has left the bus; listening for when it is back\n");
 }
 
-static gboolean
-on_interrupt(gpointer data)
-{
-    Listener *listener = data;
-
-    listener->end = LISTEN_INTERRUPTED;
-    g_main_loop_quit(listener->loop);
-    return G_SOURCE_CONTINUE;
-}
-
-static gboolean
-on_timeout(gpointer data)
-{
-    Listener *listener = data;
-
-    listener->end = LISTEN_TIMED_OUT;
-    g_main_loop_quit(listener->loop);
-    return G_SOURCE_CONTINUE;
-}
-
 static void
 listen(Listener *listener, GDBusConnection *connection, guint timeout)
 {
-    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
-    guint interrupt = g_unix_signal_add(SIGINT, on_interrupt, listener);
-    guint timer = timeout ? g_timeout_add_seconds(timeout, on_timeout, listener) : 0;
     guint watch =
         g_bus_watch_name_on_connection(connection, WARD_DBUS_NAME, G_BUS_NAME_WATCHER_FLAGS_NONE,
                                        NULL, on_daemon_gone, listener, NULL);
 
-    listener->loop = loop;
-    g_main_loop_run(loop);
+    ward_wait_run(&listener->wait, timeout);
     g_bus_unwatch_name(watch);
-    g_source_remove(interrupt);
-    if (timer)
-        g_source_remove(timer);
 }
 
 static int
 report_end(const Listener *listener)
 {
-    if (listener->end == LISTEN_INTERRUPTED)
+    if (listener->wait.end == WARD_WAIT_INTERRUPTED)
         ward_shell_print_extra(listener->shell, "event loop interrupted\n");
-    if (listener->end == LISTEN_TIMED_OUT)
+    if (listener->wait.end == WARD_WAIT_TIMED_OUT)
         ward_shell_print_extra(listener->shell, "event loop timed out\n");
     ward_shell_print_extra(listener->shell, "events received: %u\n", listener->count);
     return listener->count > 0 ? 0 : 1;

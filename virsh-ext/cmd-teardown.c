@@ -2,7 +2,6 @@
 /*
  * cmd-teardown.c: asynchronous teardown of protected guests
  */
-#include <glib-unix.h>
 #include <stdio.h>
 #include <unistd.h>
 
@@ -11,6 +10,7 @@
 #include "ward-options.h"
 #include "ward-shell.h"
 #include "ward-view.h"
+#include "ward-wait.h"
 
 static WardRecord *
 list_record(const WardView *view)
@@ -60,56 +60,55 @@ teardown_list(WardShell *shell, const WardCmd *cmd, GError **error)
 
 typedef struct {
     WardShell *shell;
-    GMainLoop *loop;
+    WardWait wait;
     guint64 done;
     guint64 total;
     gboolean running; /* a progress is shown for a running teardown only */
     gboolean drawn;
-    gboolean interrupted; /* by the user */
     GVariant *reply;
     GError *error;
-} Wait;
+} Teardown;
 
 /* On stderr, like virsh's, so that it does not mix with what a script reads. */
 static void
-draw(Wait *wait)
+draw(Teardown *teardown)
 {
     g_autofree char *line = NULL;
 
-    if (!wait->running || wait->shell->quiet || !isatty(STDERR_FILENO))
+    if (!teardown->running || teardown->shell->quiet || !isatty(STDERR_FILENO))
         return;
-    line = ward_format_progress("Teardown", wait->done, wait->total);
+    line = ward_format_progress("Teardown", teardown->done, teardown->total);
     fprintf(stderr, "\r%s\033[K", line);
     fflush(stderr);
-    wait->drawn = TRUE;
+    teardown->drawn = TRUE;
 }
 
 /* The end may come before the last of the numbers. */
 static void
-end_drawing(Wait *wait)
+end_drawing(Teardown *teardown)
 {
-    if (!wait->drawn)
+    if (!teardown->drawn)
         return;
-    if (wait->reply && wait->total > 0 && !wait->running) {
-        wait->done = wait->total;
-        wait->running = TRUE;
-        draw(wait);
+    if (teardown->reply && teardown->total > 0 && !teardown->running) {
+        teardown->done = teardown->total;
+        teardown->running = TRUE;
+        draw(teardown);
     }
     fputc('\n', stderr);
 }
 
 static void
-take_properties(Wait *wait, GVariant *properties)
+take_properties(Teardown *teardown, GVariant *properties)
 {
     guint64 number;
     const char *phase;
 
     if (g_variant_lookup(properties, "BytesDone", "t", &number))
-        wait->done = number;
+        teardown->done = number;
     if (g_variant_lookup(properties, "BytesTotal", "t", &number))
-        wait->total = number;
+        teardown->total = number;
     if (g_variant_lookup(properties, "Phase", "&s", &phase))
-        wait->running = g_str_equal(phase, "running") || g_str_equal(phase, "set-aside");
+        teardown->running = g_str_equal(phase, "running") || g_str_equal(phase, "set-aside");
 }
 
 static void
@@ -133,72 +132,59 @@ on_properties_changed(GDBusConnection *connection,
 static void
 on_reply(GObject *source, GAsyncResult *result, gpointer data)
 {
-    Wait *wait = data;
+    Teardown *teardown = data;
 
-    wait->reply = g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &wait->error);
-    g_main_loop_quit(wait->loop);
-}
-
-static gboolean
-on_interrupt(gpointer data)
-{
-    Wait *wait = data;
-
-    wait->interrupted = TRUE;
-    g_main_loop_quit(wait->loop);
-    return G_SOURCE_CONTINUE;
+    teardown->reply =
+        g_dbus_connection_call_finish(G_DBUS_CONNECTION(source), result, &teardown->error);
+    ward_wait_done(&teardown->wait);
 }
 
 /* Until the daemon answers or the user interrupts, which leaves the teardown alone. */
 static void
-wait_for_reply(Wait *wait, WardClient *client, const char *path, guint timeout)
+wait_for_reply(Teardown *teardown, WardClient *client, const char *path, guint timeout)
 {
-    g_autoptr(GMainLoop) loop = g_main_loop_new(NULL, FALSE);
     g_autoptr(GCancellable) cancellable = g_cancellable_new();
-    guint interrupt = g_unix_signal_add(SIGINT, on_interrupt, wait);
 
-    wait->loop = loop;
-    draw(wait);
+    draw(teardown);
     g_dbus_connection_call(client->connection, WARD_DBUS_NAME, path, WARD_DBUS_INTERFACE_TEARDOWN,
                            "Wait", g_variant_new("(u)", timeout), G_VARIANT_TYPE("(s)"),
                            G_DBUS_CALL_FLAGS_ALLOW_INTERACTIVE_AUTHORIZATION, G_MAXINT, cancellable,
-                           on_reply, wait);
-    g_main_loop_run(loop);
-    g_source_remove(interrupt);
-    if (wait->interrupted) {
+                           on_reply, teardown);
+    if (ward_wait_run(&teardown->wait, 0) == WARD_WAIT_INTERRUPTED) {
         g_cancellable_cancel(cancellable);
-        while (!wait->reply && !wait->error)
+        while (!teardown->reply && !teardown->error)
             g_main_context_iteration(NULL, TRUE);
     }
 }
 
 static int
-finish_wait(Wait *wait, const WardView *view, GError **error)
+finish_wait(Teardown *teardown, const WardView *view, GError **error)
 {
-    g_autoptr(WardRecord) record = ward_shell_new_record(wait->shell);
+    g_autoptr(WardRecord) record = ward_shell_new_record(teardown->shell);
     const char *phase = "";
 
-    if (wait->interrupted) {
+    if (teardown->wait.end == WARD_WAIT_INTERRUPTED) {
         g_printerr("wait interrupted: the teardown of domain '%s' goes on\n", view->name);
         return WARD_EXIT_INTERRUPTED;
     }
-    if (!wait->reply) {
-        ward_client_explain(wait->shell->client, &wait->error);
-        g_propagate_error(error, g_steal_pointer(&wait->error));
+    if (!teardown->reply) {
+        ward_client_explain(teardown->shell->client, &teardown->error);
+        g_propagate_error(error, g_steal_pointer(&teardown->error));
         return 1;
     }
-    g_variant_get(wait->reply, "(&s)", &phase);
+    g_variant_get(teardown->reply, "(&s)", &phase);
     if (!g_str_equal(phase, "none"))
         g_set_error(error, WARD_ERROR, WARD_ERROR_CANCELLED,
                     "the teardown of domain '%s' was interrupted: what is left of the memory is "
                     "destroyed with the domain",
                     view->name);
-    if (wait->shell->format == WARD_FORMAT_JSON) {
+    if (teardown->shell->format == WARD_FORMAT_JSON) {
         ward_record_add_string(record, "domain", NULL, view->name);
         ward_record_add_string(record, "phase", NULL, phase);
-        ward_shell_print_record(wait->shell, record);
+        ward_shell_print_record(teardown->shell, record);
     } else if (g_str_equal(phase, "none")) {
-        ward_shell_print_extra(wait->shell, "No teardown of domain '%s' is running\n", view->name);
+        ward_shell_print_extra(teardown->shell, "No teardown of domain '%s' is running\n",
+                               view->name);
     }
     return 0;
 }
@@ -212,7 +198,7 @@ static const WardOptDef wait_options[] = {
 static int
 teardown_wait(WardShell *shell, const WardCmd *cmd, GError **error)
 {
-    Wait wait = {.shell = shell};
+    Teardown teardown = {.shell = shell};
     g_autoptr(WardView) view = NULL;
     WardClient *client;
     guint timeout = 0;
@@ -228,17 +214,17 @@ teardown_wait(WardShell *shell, const WardCmd *cmd, GError **error)
     if (!view)
         return 1;
     ward_shell_warn(shell, FALSE);
-    take_properties(&wait, view->protections[WARD_PROTECTION_TEARDOWN]);
+    take_properties(&teardown, view->protections[WARD_PROTECTION_TEARDOWN]);
     subscription = g_dbus_connection_signal_subscribe(
         client->connection, WARD_DBUS_NAME, "org.freedesktop.DBus.Properties", "PropertiesChanged",
         view->path, WARD_DBUS_INTERFACE_TEARDOWN, G_DBUS_SIGNAL_FLAGS_NONE, on_properties_changed,
-        &wait, NULL);
-    wait_for_reply(&wait, client, view->path, timeout);
+        &teardown, NULL);
+    wait_for_reply(&teardown, client, view->path, timeout);
     g_dbus_connection_signal_unsubscribe(client->connection, subscription);
-    end_drawing(&wait);
-    status = finish_wait(&wait, view, error);
-    g_clear_pointer(&wait.reply, g_variant_unref);
-    g_clear_error(&wait.error);
+    end_drawing(&teardown);
+    status = finish_wait(&teardown, view, error);
+    g_clear_pointer(&teardown.reply, g_variant_unref);
+    g_clear_error(&teardown.error);
     return status;
 }
 

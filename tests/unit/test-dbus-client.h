@@ -12,26 +12,9 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include "test-wait.h"
 #include "ward-dbus-error.h"
 #include "ward-dbus-names.h"
-
-static gboolean
-on_test_timeout(gpointer data)
-{
-    g_error("nothing happened for 30 seconds: %s", (const char *)data);
-    return G_SOURCE_REMOVE;
-}
-
-/* Runs the main loop until @condition holds. */
-#define WAIT(condition)                                                                            \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        guint timeout_ = g_timeout_add_seconds(30, on_test_timeout, (gpointer) #condition);        \
-        while (!(condition))                                                                       \
-            g_main_context_iteration(NULL, TRUE);                                                  \
-        g_source_remove(timeout_);                                                                 \
-    }                                                                                              \
-    G_STMT_END
 
 static inline void
 on_test_result(GObject *source, GAsyncResult *result, gpointer user_data)

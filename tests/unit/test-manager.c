@@ -5,6 +5,7 @@
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
 
+#include "test-wait.h"
 #include "ward-error.h"
 #include "ward-manager-private.h"
 #include "ward-providers.h"
@@ -23,24 +24,6 @@ typedef struct {
     char uuid[VIR_UUID_STRING_BUFLEN];
     GString *events;
 } Fixture;
-
-static gboolean
-on_test_timeout(gpointer data)
-{
-    g_error("%s: nothing happened for 30 seconds", (const char *)data);
-    return G_SOURCE_REMOVE;
-}
-
-/* Runs the main loop until @condition holds. */
-#define WAIT(condition)                                                                            \
-    G_STMT_START                                                                                   \
-    {                                                                                              \
-        guint timeout_ = g_timeout_add_seconds(30, on_test_timeout, (gpointer) #condition);        \
-        while (!(condition))                                                                       \
-            g_main_context_iteration(NULL, TRUE);                                                  \
-        g_source_remove(timeout_);                                                                 \
-    }                                                                                              \
-    G_STMT_END
 
 static void
 define(Fixture *f, const char *protection)
