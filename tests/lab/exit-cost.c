@@ -4,6 +4,7 @@
  * to user space (port I/O) and for one that KVM serves itself (CPUID). Under the
  * emulator's -icount a nanosecond is an instruction, and the figures repeat.
  */
+#include <err.h>
 #include <fcntl.h>
 #include <linux/kvm.h>
 #include <stdio.h>
@@ -11,6 +12,7 @@
 #include <sys/ioctl.h>
 #include <sys/mman.h>
 #include <time.h>
+#include <unistd.h>
 
 #define ROUNDS 20000
 
@@ -35,6 +37,17 @@ now(void)
     return ts.tv_sec * 1e9 + ts.tv_nsec;
 }
 
+/* The exit that a round ends with. A guest that ends it otherwise has been measured doing something
+ * else. */
+static void
+run(int vcpu, const struct kvm_run *state)
+{
+    if (ioctl(vcpu, KVM_RUN, 0))
+        err(1, "KVM_RUN");
+    if (state->exit_reason != KVM_EXIT_IO)
+        errx(1, "exit reason %u", state->exit_reason);
+}
+
 static double
 measure(int kvm, const unsigned char *code, size_t size, int rounds)
 {
@@ -45,12 +58,18 @@ measure(int kvm, const unsigned char *code, size_t size, int rounds)
         .userspace_addr = (unsigned long)memory,
     };
     struct kvm_regs regs = {.rflags = 2};
+    const struct kvm_run *state;
     struct kvm_sregs sregs;
-    double start;
+    double start, end;
 
+    if (vm < 0 || memory == MAP_FAILED)
+        err(1, "cannot create a VM");
     memcpy(memory, code, size);
     ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region);
     vcpu = ioctl(vm, KVM_CREATE_VCPU, 0);
+    state = mmap(NULL, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ, MAP_SHARED, vcpu, 0);
+    if (state == MAP_FAILED)
+        err(1, "cannot map a vCPU");
     ioctl(vcpu, KVM_GET_SREGS, &sregs);
     sregs.cs.base = 0;
     sregs.cs.selector = 0;
@@ -58,12 +77,15 @@ measure(int kvm, const unsigned char *code, size_t size, int rounds)
     ioctl(vcpu, KVM_SET_REGS, &regs);
 
     for (i = 0; i < 100; i++)
-        if (ioctl(vcpu, KVM_RUN, 0))
-            return -1;
+        run(vcpu, state);
     start = now();
     for (i = 0; i < rounds; i++)
-        ioctl(vcpu, KVM_RUN, 0);
-    return (now() - start) / rounds;
+        run(vcpu, state);
+    end = now();
+
+    close(vcpu);
+    close(vm);
+    return (end - start) / rounds;
 }
 
 int
@@ -71,6 +93,8 @@ main(void)
 {
     int kvm = open("/dev/kvm", O_RDWR), i;
 
+    if (kvm < 0)
+        err(1, "/dev/kvm");
     for (i = 0; i < 3; i++)
         printf("io %.1f cpuid %.1f\n", measure(kvm, io_loop, sizeof(io_loop), ROUNDS),
                measure(kvm, cpuid_loop, sizeof(cpuid_loop), ROUNDS / 100) / 100);

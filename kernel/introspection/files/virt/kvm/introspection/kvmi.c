@@ -117,9 +117,10 @@ static int kvmi_start(struct kvmi *kvmi)
 {
 	struct task_struct *recv;
 
+	/* Whatever there is too little of for a thread, callers know one word. */
 	recv = kthread_create(kvmi_recv, kvmi, "kvmi-recv");
 	if (IS_ERR(recv))
-		return PTR_ERR(recv);
+		return -ENOMEM;
 
 	/* The thread may be long gone by the time it is stopped. */
 	kvmi->recv = get_task_struct(recv);
