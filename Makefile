@@ -8,14 +8,14 @@ DESTDIR ?=
 
 deps = tests/deps tests/deps.list
 # All that is tested in user space alone needs no kernel.
-kernel_deps = $(if $(filter user,$(SUITE)),,kernel/deps.list)
+kernel_deps = $(if $(filter control introspection lab,$(or $(SUITE),lab)),kernel/deps.list)
 
 .PHONY: help demo check bench install clean kernel kernel-series lab
 
 help:
 	@echo 'make demo               show virtward protecting a real libvirt domain'
 	@echo 'make check              build it and run every test'
-	@echo 'make check SUITE=user   run the tests of one suite: user, introspection'
+	@echo 'make check SUITE=user   run the tests of one suite: user, control, introspection'
 	@echo 'make bench              compare its speed and size with libvirt-dbus'
 	@echo 'make kernel             build the patched kernels'
 	@echo 'make kernel-series      write the patches as mails to $(BUILDDIR)/kernel-series'
