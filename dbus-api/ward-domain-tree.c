@@ -14,6 +14,10 @@
 #define DOMAIN WARD_N_PROTECTIONS
 #define N_INTERFACES (DOMAIN + 1)
 
+/* Heard by one hook for all domains: handlers on each would take 500 bytes of every one. */
+static const char *const domain_signals[] = {"changed", "event"};
+#define N_DOMAIN_SIGNALS G_N_ELEMENTS(domain_signals)
+
 static const WardExportedInterface *const interfaces[N_INTERFACES] = {
     [WARD_PROTECTION_TEARDOWN] = &ward_exported_teardown,
     [WARD_PROTECTION_TRUSTDOMAIN] = &ward_exported_trustdomain,
@@ -29,6 +33,7 @@ struct _WardDomainTree {
     GDBusConnection *connection;
     guint subtree;
     GHashTable *nodes; /* UUID, the domain's own string, to WardNode */
+    gulong hooks[N_DOMAIN_SIGNALS];
     /* Never exported: domains are described by setting their properties and reading them back. */
     GDBusInterfaceSkeleton *templates[N_INTERFACES];
 };
@@ -70,13 +75,10 @@ static GVariant *tree_get_property(GDBusConnection *connection,
                                    GError **error,
                                    gpointer data);
 /* callbacks */
-static void on_changed(WardDomain *domain, gpointer user_data);
-static void on_event(WardDomain *domain,
-                     int protection,
-                     const char *name,
-                     const char *detail_text,
-                     guint64 detail,
-                     gpointer user_data);
+static gboolean
+on_changed(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer user_data);
+static gboolean
+on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer user_data);
 /* nodes */
 static WardNode *find_node(WardDomainTree *self, const char *path);
 static GVariant *find_told(WardDomainTree *self, const char *path, const char *interface);
@@ -101,6 +103,11 @@ ward_domain_tree_dispose(GObject *object)
     WardDomainTree *self = WARD_DOMAIN_TREE(object);
 
     ward_domain_tree_set_connection(self, NULL);
+    for (guint i = 0; i < N_DOMAIN_SIGNALS && self->hooks[i]; i++) {
+        g_signal_remove_emission_hook(g_signal_lookup(domain_signals[i], WARD_TYPE_DOMAIN),
+                                      self->hooks[i]);
+        self->hooks[i] = 0;
+    }
     g_clear_pointer(&self->nodes, g_hash_table_unref);
     for (guint i = 0; i < N_INTERFACES; i++)
         g_clear_object(&self->templates[i]);
@@ -117,9 +124,15 @@ ward_domain_tree_class_init(WardDomainTreeClass *klass)
 static void
 ward_domain_tree_init(WardDomainTree *self)
 {
+    static const GSignalEmissionHook handlers[] = {on_changed, on_event};
+
     self->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)node_free);
     for (guint i = 0; i < N_INTERFACES; i++)
         self->templates[i] = g_object_new(interfaces[i]->get_type(), NULL);
+    g_type_class_unref(g_type_class_ref(WARD_TYPE_DOMAIN)); /* makes the signals */
+    for (guint i = 0; i < N_DOMAIN_SIGNALS; i++)
+        self->hooks[i] = g_signal_add_emission_hook(
+            g_signal_lookup(domain_signals[i], WARD_TYPE_DOMAIN), 0, handlers[i], self, NULL);
 }
 
 WardDomainTree *
@@ -160,8 +173,6 @@ ward_domain_tree_add(WardDomainTree *self, WardDomain *domain)
     for (guint i = 0; i < N_INTERFACES; i++)
         node->told[i] = node_describe(node, i);
     g_hash_table_insert(self->nodes, (gpointer)ward_domain_get_uuid(domain), node);
-    g_signal_connect(domain, "changed", G_CALLBACK(on_changed), node);
-    g_signal_connect(domain, "event", G_CALLBACK(on_event), node);
     ward_inventory_invalidate(self->context->inventory);
     tell_added(node, N_INTERFACES);
 }
@@ -295,33 +306,47 @@ tree_get_property(GDBusConnection *connection,
 
 /* callbacks */
 
-static void
-on_changed(WardDomain *domain, gpointer user_data)
+/* The node of the domain that emitted; NULL when it is none of ours. */
+static WardNode *
+find_emitter(WardDomainTree *self, const GValue *values)
 {
-    for (guint i = 0; i < N_INTERFACES; i++)
-        node_update(user_data, i);
+    WardDomain *domain = g_value_get_object(&values[0]);
+    WardNode *node = g_hash_table_lookup(self->nodes, ward_domain_get_uuid(domain));
+
+    return node && node->domain == domain ? node : NULL;
+}
+
+static gboolean
+on_changed(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer user_data)
+{
+    WardNode *node = find_emitter(user_data, values);
+
+    for (guint i = 0; node && i < N_INTERFACES; i++)
+        node_update(node, i);
+    return G_SOURCE_CONTINUE;
 }
 
 /* Whoever gets the signal has been told the properties that belong to it. */
-static void
-on_event(WardDomain *domain,
-         int protection,
-         const char *name,
-         const char *detail_text,
-         guint64 detail,
-         gpointer user_data)
+static gboolean
+on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer user_data)
 {
-    WardNode *node = user_data;
+    WardNode *node = find_emitter(user_data, values);
+    WardProtection protection = g_value_get_int(&values[1]);
+    const char *name = g_value_get_string(&values[2]);
     const WardExportedInterface *interface = interfaces[protection];
     g_autoptr(GVariant) arguments = NULL;
 
+    if (!node)
+        return G_SOURCE_CONTINUE;
     node_update(node, protection);
     if (node->told[protection] && interface->build_signal)
-        arguments = interface->build_signal(name, detail_text, detail);
+        arguments = interface->build_signal(name, g_value_get_string(&values[3]),
+                                            g_value_get_uint64(&values[4]));
     if (!arguments)
-        return;
+        return G_SOURCE_CONTINUE;
     g_variant_ref_sink(arguments);
     tell(node, interface->get_info()->name, name, arguments);
+    return G_SOURCE_CONTINUE;
 }
 
 /* nodes */
@@ -409,7 +434,6 @@ node_build_interfaces(WardNode *node, guint only)
 static void
 node_free(WardNode *node)
 {
-    g_signal_handlers_disconnect_by_data(node->domain, node);
     for (guint i = 0; i < N_INTERFACES; i++)
         g_clear_pointer(&node->told[i], g_variant_unref);
     g_object_unref(node->domain);

@@ -22,6 +22,31 @@ ward_actual_new(void)
 }
 
 WardActual *
+ward_actual_new_off(void)
+{
+    static WardActual *off;
+
+    if (g_once_init_enter(&off))
+        g_once_init_leave(&off, ward_actual_new());
+    return ward_actual_ref(off);
+}
+
+gboolean
+ward_actual_is_off(const WardActual *self)
+{
+    const WardTeardownActual *teardown = &self->teardown;
+
+    for (guint i = 0; i < WARD_N_PROTECTIONS; i++) {
+        if (self->common[i].status != WARD_STATUS_OFF || self->common[i].reason)
+            return FALSE;
+    }
+    return teardown->phase == WARD_TEARDOWN_PHASE_NONE && !teardown->last_duration_us &&
+           !teardown->exit_helper && self->trustdomain.life == WARD_TRUSTDOMAIN_LIFE_DEFINED &&
+           !self->introspection.attached && !self->introspection.broken &&
+           self->isolation.state == WARD_ISOLATION_OFF && !self->isolation.entries_unrestricted;
+}
+
+WardActual *
 ward_actual_ref(WardActual *self)
 {
     return g_atomic_rc_box_acquire(self);

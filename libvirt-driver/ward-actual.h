@@ -85,6 +85,9 @@ typedef struct {
 } WardActual;
 
 WardActual *ward_actual_new(void);
+/* Of a domain on which nothing is wanted or in force: one that all such domains share. */
+WardActual *ward_actual_new_off(void);
+gboolean ward_actual_is_off(const WardActual *self);
 WardActual *ward_actual_ref(WardActual *self);
 void ward_actual_unref(WardActual *self);
 

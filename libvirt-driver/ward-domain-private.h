@@ -35,8 +35,9 @@ struct _WardDomain {
     gboolean sync_running;
     gboolean sync_again;   /* another pass, when the running one ends */
     gboolean sync_libvirt; /* the next pass reads libvirt */
-    GPtrArray *waiting;    /* GTasks that end with the next pass */
-    GPtrArray *served;     /* GTasks that end with the running pass */
+    gboolean sync_held;    /* the running pass waits for the early one: see ward-hook.c */
+    GQueue waiting;        /* GTasks that end with the next pass */
+    GQueue served;         /* GTasks that end with the running pass */
     guint timer;           /* source: the next pass comes by itself */
     guint failures;        /* passes in a row that left introspection not attached */
     guint reboots;         /* REBOOT events that the next pass tells the provider */

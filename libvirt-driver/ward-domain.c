@@ -26,8 +26,8 @@ ward_domain_finalize(GObject *object)
     g_clear_object(&self->teardown_job);
     ward_queue_unref(self->libvirt_queue);
     ward_queue_unref(self->host_queue);
-    g_ptr_array_unref(self->waiting);
-    g_ptr_array_unref(self->served);
+    g_queue_clear_full(&self->waiting, g_object_unref);
+    g_queue_clear_full(&self->served, g_object_unref);
     g_clear_handle_id(&self->timer, g_source_remove);
     g_clear_object(&self->early);
     G_OBJECT_CLASS(ward_domain_parent_class)->finalize(object);
@@ -49,11 +49,9 @@ ward_domain_init(WardDomain *self)
 {
     self->id = -1;
     self->state = VIR_DOMAIN_SHUTOFF;
-    self->actual = ward_actual_new();
+    self->actual = ward_actual_new_off();
     self->libvirt_queue = ward_queue_new();
     self->host_queue = ward_queue_new();
-    self->waiting = g_ptr_array_new_with_free_func(g_object_unref);
-    self->served = g_ptr_array_new_with_free_func(g_object_unref);
 }
 
 WardDomain *
@@ -105,7 +103,7 @@ void
 ward_domain_set_actual(WardDomain *self, WardActual *actual)
 {
     ward_actual_unref(self->actual);
-    self->actual = ward_actual_ref(actual);
+    self->actual = ward_actual_is_off(actual) ? ward_actual_new_off() : ward_actual_ref(actual);
 }
 
 void

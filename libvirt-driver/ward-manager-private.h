@@ -37,7 +37,7 @@ struct _WardManager {
     WardProvider *provider;
     WardConnection *connection;
     WardHostSupport *host;
-    GHashTable *domains; /* UUID to WardDomain */
+    GHashTable *domains; /* UUID, the domain's own string, to WardDomain */
     GHashTable *jobs;    /* id to WardJob */
     guint last_job;
     GCancellable *cancellable; /* cancelled by ward_manager_stop() */
@@ -86,6 +86,10 @@ typedef void (*WardKnownFunc)(WardManager *self, WardDomain *domain, GTask *task
  * known to run, or else after libvirt was asked: the event that it was started may be under way,
  * and nobody should be told that it does not run after `virsh start` has returned. */
 void ward_sync_when_known(WardManager *self, WardDomain *domain, GTask *task, WardKnownFunc func);
+
+/* The pass over a QEMU that is being made, which others wait for, is over. What it failed at is not
+ * tried again before the hook has told libvirt. */
+void ward_sync_early_done(WardManager *self, WardDomain *domain);
 
 /* The guest was reset or rebooted (libvirt cannot tell which). */
 void ward_sync_note_reboot(WardManager *self, WardDomain *domain);

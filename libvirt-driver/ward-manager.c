@@ -40,7 +40,7 @@ ward_manager_ensure_domain(WardManager *self, const char *uuid, const char *name
     if (domain)
         return domain;
     domain = ward_domain_new(uuid, name);
-    g_hash_table_insert(self->domains, g_strdup(uuid), domain);
+    g_hash_table_insert(self->domains, domain->uuid, domain);
     g_signal_emit(self, signals[SIGNAL_DOMAIN_ADDED], 0, domain);
     return domain;
 }
@@ -410,7 +410,7 @@ static void
 ward_manager_init(WardManager *self)
 {
     self->libvirt_version = g_strdup("");
-    self->domains = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, g_object_unref);
+    self->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_object_unref);
     self->jobs = g_hash_table_new_full(NULL, NULL, NULL, g_object_unref);
     self->cancellable = g_cancellable_new();
     self->host_queue = ward_queue_new();

@@ -65,10 +65,10 @@ sync_task_new(WardManager *manager, WardDomain *domain, GAsyncReadyCallback call
 /* the end of a pass */
 
 static void
-end_tasks(GPtrArray *tasks, const GError *error)
+end_tasks(GQueue *tasks, const GError *error)
 {
-    while (tasks->len > 0) {
-        g_autoptr(GTask) task = g_ptr_array_steal_index(tasks, 0);
+    while (!g_queue_is_empty(tasks)) {
+        g_autoptr(GTask) task = g_queue_pop_head(tasks);
 
         if (error)
             g_task_return_error(task, g_error_copy(error));
@@ -140,7 +140,7 @@ static void
 end_pass(WardManager *manager, WardDomain *domain, const GError *error)
 {
     domain->sync_running = FALSE;
-    end_tasks(domain->served, error);
+    end_tasks(&domain->served, error);
     if (g_cancellable_is_cancelled(manager->cancellable))
         return;
     plan_next(manager, domain);
@@ -252,13 +252,27 @@ on_host_done(GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 start_host(WardManager *manager, WardDomain *domain)
 {
-    GTask *task = sync_task_new(manager, domain, on_host_done);
-    Sync *sync = g_task_get_task_data(task);
+    GTask *task;
+    Sync *sync;
 
+    domain->sync_held = domain->early_runs;
+    if (domain->sync_held)
+        return;
+    task = sync_task_new(manager, domain, on_host_done);
+    sync = g_task_get_task_data(task);
     sync->pass = ward_pass_new(manager, domain, ward_domain_get_native(domain),
                                ward_domain_is_active(domain));
+    if (domain->starting && domain->early_ran)
+        ward_pass_skip_failed(sync->pass);
     ward_pass_take_reboots(sync->pass, domain);
     ward_queue_push(domain->host_queue, task, host_in_thread);
+}
+
+void
+ward_sync_early_done(WardManager *self, WardDomain *domain)
+{
+    if (domain->sync_held)
+        start_host(self, domain);
 }
 
 /* libvirt's part of a pass */
@@ -310,7 +324,7 @@ domain_gone(WardManager *manager, WardDomain *domain)
     ward_domain_take_reading(domain, nothing);
     ward_manager_remove_domain(manager, domain);
     /* A last pass, so that the provider forgets it. Nobody waits for that one. */
-    end_tasks(domain->served, error);
+    end_tasks(&domain->served, error);
     start_host(manager, domain);
 }
 
@@ -348,13 +362,12 @@ static void
 start_pass(WardManager *manager, WardDomain *domain)
 {
     gboolean read = domain->sync_libvirt && ward_connection_is_open(manager->connection);
-    GPtrArray *idle = domain->served; /* empty: no pass was running */
 
     domain->sync_running = TRUE;
     domain->sync_again = FALSE;
     domain->sync_libvirt = FALSE;
     domain->served = domain->waiting;
-    domain->waiting = idle;
+    g_queue_init(&domain->waiting);
     if (read)
         start_read(manager, domain);
     else
@@ -365,7 +378,7 @@ void
 ward_sync(WardManager *self, WardDomain *domain, WardSyncScope scope, GTask *task)
 {
     if (task)
-        g_ptr_array_add(domain->waiting, task);
+        g_queue_push_tail(&domain->waiting, task);
     domain->sync_libvirt |= scope == WARD_SYNC_LIBVIRT;
     domain->sync_again = TRUE;
     if (!domain->sync_running)

@@ -169,6 +169,16 @@ read_settings(const xmlNode *root, WardDomainXml *self)
         self->settings = ward_settings_new_empty();
 }
 
+/* Words that most domains have in common. Takes @word, which may be NULL. */
+static GRefString *
+intern(char *word)
+{
+    GRefString *interned = word != NULL ? g_ref_string_new_intern(word) : NULL;
+
+    g_free(word);
+    return interned;
+}
+
 WardDomainXml *
 ward_domain_xml_parse(const char *xml, gssize length, GError **error)
 {
@@ -188,9 +198,9 @@ ward_domain_xml_parse(const char *xml, gssize length, GError **error)
     if (!read_identity(root, self, error) || !read_memory(root, &self->memory_kib, error))
         return NULL;
     type = child_of(child_of(root, "os"), "type");
-    self->type = ward_node_get_attribute(root, "type");
-    self->arch = type != NULL ? ward_node_get_attribute(type, "arch") : NULL;
-    self->on_reboot = child_text(root, "on_reboot");
+    self->type = intern(ward_node_get_attribute(root, "type"));
+    self->arch = type != NULL ? intern(ward_node_get_attribute(type, "arch")) : NULL;
+    self->on_reboot = intern(child_text(root, "on_reboot"));
     read_launch_security(root, self);
     read_async_teardown(root, self);
     read_settings(root, self);
@@ -204,10 +214,10 @@ ward_domain_xml_free(WardDomainXml *self)
         return;
     g_free(self->name);
     g_free(self->uuid);
-    g_free(self->type);
-    g_free(self->arch);
+    g_clear_pointer(&self->type, g_ref_string_release);
+    g_clear_pointer(&self->arch, g_ref_string_release);
     g_free(self->quote_socket);
-    g_free(self->on_reboot);
+    g_clear_pointer(&self->on_reboot, g_ref_string_release);
     g_clear_pointer(&self->settings, ward_settings_unref);
     g_clear_error(&self->settings_error);
     g_free(self);

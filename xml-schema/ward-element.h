@@ -33,6 +33,8 @@ extern const WardElement ward_element_isolation;
 const WardElement *ward_element_get(WardProtection protection);
 
 /* Where @self keeps the settings of @protection. */
+/* Empty, and the caller's to fill in. */
+WardSettings *ward_settings_new(void);
 gpointer *ward_settings_slot(WardSettings *self, WardProtection protection);
 
 /* ward-xml.c: <ward:protection>, whose name and namespace the caller has checked. */

@@ -40,9 +40,20 @@ get_slot(const WardSettings *self, WardProtection protection)
 }
 
 WardSettings *
-ward_settings_new_empty(void)
+ward_settings_new(void)
 {
     return g_atomic_rc_box_new0(WardSettings);
+}
+
+/* One for all domains that are not protected. */
+WardSettings *
+ward_settings_new_empty(void)
+{
+    static WardSettings *empty;
+
+    if (g_once_init_enter(&empty))
+        g_once_init_leave(&empty, ward_settings_new());
+    return ward_settings_ref(empty);
 }
 
 WardSettings *
@@ -114,7 +125,7 @@ ward_settings_get_enforcement(const WardSettings *self, WardProtection protectio
 WardSettings *
 ward_settings_update(const WardSettings *self, const WardSettings *changes)
 {
-    WardSettings *result = ward_settings_new_empty();
+    WardSettings *result = ward_settings_new();
 
     for (guint i = 0; i < WARD_N_PROTECTIONS; i++) {
         gpointer settings = get_slot(ward_settings_wants(changes, i) ? changes : self, i);
@@ -128,7 +139,7 @@ ward_settings_update(const WardSettings *self, const WardSettings *changes)
 WardSettings *
 ward_settings_without(const WardSettings *self, WardProtection protection)
 {
-    WardSettings *result = ward_settings_new_empty();
+    WardSettings *result = ward_settings_new();
 
     for (guint i = 0; i < WARD_N_PROTECTIONS; i++) {
         gpointer settings = get_slot(self, i);

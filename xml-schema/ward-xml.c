@@ -35,7 +35,7 @@ WardSettings *
 ward_settings_from_node(const xmlNode *node, GError **error)
 {
     const char *names[WARD_N_PROTECTIONS + 1] = {NULL};
-    g_autoptr(WardSettings) settings = ward_settings_new_empty();
+    g_autoptr(WardSettings) settings = ward_settings_new();
 
     for (guint i = 0; i < WARD_N_PROTECTIONS; i++)
         names[i] = ward_protection_to_string(i);

@@ -43,14 +43,14 @@ typedef enum {
 
 typedef struct {
     char *name;
-    char *uuid; /* canonical: lower case, with hyphens */
-    char *type; /* "kvm", "qemu", "test"; NULL when the document does not say */
-    char *arch; /* "x86_64", "s390x"; NULL when <os> does not say */
+    char *uuid;       /* canonical: lower case, with hyphens */
+    GRefString *type; /* "kvm", "qemu", "test"; NULL when the document does not say */
+    GRefString *arch; /* "x86_64", "s390x"; NULL when <os> does not say */
     guint64 memory_kib;
     WardLaunchSecurity launch_security;
     char *quote_socket;       /* <quoteGenerationService path=…> of tdx, or NULL */
     WardTeardownMode on_exit; /* native <features><async-teardown/>; UNSET when absent */
-    char *on_reboot;          /* native <on_reboot>: "restart", "destroy"… or NULL */
+    GRefString *on_reboot;    /* native <on_reboot>: "restart", "destroy"… or NULL */
     WardSettings *settings;   /* never NULL; empty without our element */
     GError *settings_error;   /* our element is there and is wrong; settings are empty then */
 } WardDomainXml;
