@@ -239,6 +239,7 @@ on_early_done(GObject *source, GAsyncResult *result, gpointer user_data)
         ward_pass_publish(g_task_get_task_data(G_TASK(result)), WARD_MANAGER(source), domain);
     if (domain->proving)
         hook_push(g_steal_pointer(&domain->proving));
+    ward_sync_early_done(WARD_MANAGER(source), domain);
 }
 
 /* Between the hook's "start" and "started" libvirt makes QEMU and lets it run. The protections
