@@ -9,18 +9,25 @@ import time
 
 # Far more than anything takes: a limit for what hangs, never a measure. A debug kernel is slower.
 PATIENCE = 60 * int(os.environ.get("LAB_SLOWER", "1"))
+# What one look at something may count for in a wait, in seconds.
+LONGEST_STEP = 15
 # Of a daemon's output, when a test shows it.
 LAST_LINES = 20
 
 
 def wait_for(predicate, what, seconds=PATIENCE):
-    """Returns the first true value of predicate()."""
-    end = time.monotonic() + seconds
+    """Returns the first true value of predicate(). A machine that stood still, and lost its clock's
+    minutes at once, has not waited for them."""
+    last = time.monotonic()
+    waited = 0
     while True:
         value = predicate()
         if value:
             return value
-        if time.monotonic() > end:
+        now = time.monotonic()
+        waited += min(now - last, LONGEST_STEP)
+        last = now
+        if waited > seconds:
             raise AssertionError(f"waited {seconds} s in vain for {what}")
         time.sleep(0.01)
 

@@ -25,13 +25,18 @@ typedef struct {
     GString *events;
 } Fixture;
 
+/* The simulated machine tears down 32 MiB a second: with as much as that, its work can be seen by
+ * a test that is kept waiting for a while. */
+#define MEMORY_MIB 128
+#define MEMORY (G_GUINT64_CONSTANT(1024) * 1024 * MEMORY_MIB)
+
 static void
 define(Fixture *f, const char *protection)
 {
     g_autofree char *xml = g_strdup_printf(
         "<domain type='test'><name>guest</name><uuid>6d0a9a44-6d16-4a3d-9a43-000000000001</uuid>"
-        "<memory unit='MiB'>16</memory><os><type>hvm</type></os><metadata>%s</metadata></domain>",
-        protection);
+        "<memory unit='MiB'>%d</memory><os><type>hvm</type></os><metadata>%s</metadata></domain>",
+        MEMORY_MIB, protection);
 
     f->dom = virDomainDefineXML(f->conn, xml);
     g_assert_nonnull(f->dom);
@@ -271,7 +276,7 @@ test_reboot_makes_a_job(Fixture *f, gconstpointer data)
     reboot(f);
     WAIT(ward_domain_get_teardown_job(find(f)));
     job = ward_domain_get_teardown_job(find(f));
-    g_assert_cmpuint(ward_job_get_total(job), ==, 16 * 1024 * 1024);
+    g_assert_cmpuint(ward_job_get_total(job), ==, MEMORY);
     g_assert_true(operate(f, WARD_OPERATION_TEARDOWN_CANCEL, &error));
     g_assert_no_error(error);
     g_assert_cmpint(actual(f)->teardown.phase, ==, WARD_TEARDOWN_PHASE_INTERRUPTED);
@@ -292,7 +297,7 @@ test_restart_finds_the_same_machine(Fixture *f, gconstpointer data)
     WAIT(ward_domain_get_teardown_job(find(f)));
     g_assert_cmpint(actual(f)->isolation.state, ==, WARD_ISOLATION_ON);
     WAIT(!ward_domain_get_teardown_job(find(f)));
-    g_assert_cmpuint(actual(f)->teardown.bytes_done, ==, 16 * 1024 * 1024);
+    g_assert_cmpuint(actual(f)->teardown.bytes_done, ==, MEMORY);
 }
 
 static void

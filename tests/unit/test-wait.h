@@ -9,7 +9,7 @@
 static gboolean
 on_test_timeout(gpointer data)
 {
-    g_error("nothing happened for 30 seconds: %s", (const char *)data);
+    g_error("nothing happened for two minutes: %s", (const char *)data);
     return G_SOURCE_REMOVE;
 }
 
@@ -17,7 +17,7 @@ on_test_timeout(gpointer data)
 #define WAIT(condition)                                                                            \
     G_STMT_START                                                                                   \
     {                                                                                              \
-        guint timeout_ = g_timeout_add_seconds(30, on_test_timeout, (gpointer) #condition);        \
+        guint timeout_ = g_timeout_add_seconds(120, on_test_timeout, (gpointer) #condition);       \
         while (!(condition))                                                                       \
             g_main_context_iteration(NULL, TRUE);                                                  \
         g_source_remove(timeout_);                                                                 \
