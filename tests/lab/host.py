@@ -3,6 +3,7 @@
 """A host in the lab for a person: all daemons, one hooked KVM guest, and a shell."""
 
 import os
+import socket
 import subprocess
 import sys
 
@@ -40,7 +41,10 @@ def main():
     guest = tool.next_guest(wait_for)
     print(f"the tool sees {guest.vcpus()} vCPU, and the BIOS date {guest.read(0xFFFF5, 8).decode()}")
     print(WELCOME, flush=True)
-    subprocess.run(["bash", "-i"], env={**os.environ, "PS1": "lab# "}, check=False)
+    socket.sethostname("lab")
+    environment = {**os.environ, "PS1": "lab# "}
+    subprocess.run(["bash", "--norc", "-i"], env=environment, check=False)
+    print("ending the lab...", flush=True)
     world.stop()
 
 
