@@ -1,57 +1,35 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Introspection of real KVM guests on the patched kernel, from the domain XML to the tool."""
 
+import itertools
 import json
 import os
+import subprocess
 import sys
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 
 from ward_bus import HOST  # noqa: E402
+from introspection_case import IntrospectionTestCase, introspection  # noqa: E402
+from ward_processes import accepts  # noqa: E402
 from ward_kvmi import (  # noqa: E402
     CHECK_COMMAND,
     GET_GUEST_INFO,
     READ_PHYSICAL,
     KvmiError,
-    KvmiTool,
+    SilentTool,
     VsockTool,
 )
-from ward_sandbox import WorldTestCase  # noqa: E402
 
 KVM_EPERM = 1
+ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # SeaBIOS puts the date of the IBM AT's BIOS at its traditional place.
 BIOS_DATE = (0xFFFF5, b"06/23/99")
 SECRET = "6e7c1bd5-4ccc-4c4b-9a6c-000000000001"
 
 
-def introspection(path, attributes="", inner=""):
-    return (
-        f'<ward:introspection {attributes}><ward:socket type="unix" path="{path}"/>'
-        f"{inner}</ward:introspection>"
-    )
-
-
-class IntrospectionTest(WorldTestCase):
-    provider = "auto"
-
-    def setUp(self):
-        self.tool = KvmiTool(f"/run/introspector/{self.id().rpartition('.')[2]}.sock").start()
-        self.addCleanup(self.tool.stop)
-
-    def start(self, name, attributes="", inner="", type="kvm"):
-        path = self.define(name, introspection(self.tool.path, attributes, inner), type=type)
-        self.world.virsh("start", name)
-        return path
-
-    def next_guest(self):
-        return self.tool.next_guest(self.wait_for)
-
-    def start_hooked(self, name, attributes="", inner=""):
-        path = self.start(name, attributes, inner)
-        self.client.wait_get(path, "Introspection1.Attached", True)
-        return path, self.next_guest()
-
+class IntrospectionTest(IntrospectionTestCase):
     def test_host_has_the_kernel_provider(self):
         self.assertFalse(self.client.get(HOST, "Host1.Simulated"))
         supported, provider, _ = self.client.get(HOST, "Host1.Capabilities")["introspection"]
@@ -76,6 +54,15 @@ class IntrospectionTest(WorldTestCase):
         self.assertNotEqual(result.returncode, 0)
         self.assertIn(self.tool.path, result.stderr)
         self.assertEqual(self.world.state("alone"), "shut off")
+
+    def test_required_refuses_the_start_when_the_tool_does_not_answer(self):
+        tool = SilentTool("/run/introspector/silent.sock").start()
+        self.addCleanup(tool.stop)
+        self.define("silence", introspection(tool.path), type="kvm")
+        result = self.world.virsh("start", "silence", check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn(f"the tool at unix:{tool.path}: it did not answer in time", result.stderr)
+        self.assertEqual(self.world.state("silence"), "shut off")
 
     def test_preferred_starts_without_a_tool_and_attaches_later(self):
         self.tool.stop()
@@ -104,6 +91,57 @@ class IntrospectionTest(WorldTestCase):
         self.assertEqual(self.world.state("let-go"), "running")
         self.world.virsh_ward("introspection-attach", "let-go")
         self.assertEqual(self.next_guest().version(), 1)
+
+    def test_operator_uses_gdbus(self):
+        """The other cases use virsh and virsh-ward; the words are those of the guide."""
+        path, guest = self.start_hooked("gdbus")
+        self.assertIn("'Attached': <true>", self.gdbus(
+            path, "org.freedesktop.DBus.Properties.GetAll", "org.virtward.Introspection1"
+        ))
+        self.gdbus(path, "org.virtward.Introspection1.Detach")
+        guest.wait_closed()
+        self.assertIs(self.world.ward_json("introspection-info", "gdbus")["attached"], False)
+        self.gdbus(path, "org.virtward.Introspection1.Attach")
+        self.assertEqual(self.next_guest().version(), 1)
+
+    def gdbus(self, path, method, *arguments):
+        words = ["gdbus", "call", "--system", "-d", "org.virtward", "-o", path, "-m", method]
+        result = subprocess.run([*words, *arguments], capture_output=True, text=True, check=False)
+        self.assertEqual(result.returncode, 0, result.stderr)
+        return result.stdout
+
+    def test_guide_says_what_happens(self):
+        """Does what "Attach an introspection tool" says, and sees what it shows."""
+        self.define("guest", type="kvm")
+        with open(os.path.join(ROOT, "docs/guide.rst"), encoding="utf-8") as file:
+            page = file.read().partition("\nAttach an introspection tool\n")[2]
+        page = page.partition("\nWhat happens to the tool\n")[0]
+        directory = os.path.join(os.environ["TMPDIR"], "guide")
+        os.mkdir(directory)
+        os.symlink(os.path.join(ROOT, "tests"), os.path.join(directory, "tests"))
+        with open(os.path.join(directory, "introspection.xml"), "w", encoding="utf-8") as file:
+            file.write(page[page.index("<ward:protection"):page.index("\nand start it")])
+        steps = [step.splitlines() for step in page.split("\n  # ")[1:]]
+        self.assertGreater(len(steps), 5)
+        for command, *shown in steps:
+            shown = itertools.takewhile(lambda line: not line or line.startswith("  "), shown)
+            expected = [line.split() for line in shown if line]
+            self.assertEqual(self.do_step(directory, command), expected, command)
+
+    def do_step(self, directory, command):
+        """The words of each line that it prints."""
+        words, background, _ = command.partition(" &")
+        process = subprocess.Popen(
+            ["sh", "-c", "exec " + words], cwd=directory, stdout=subprocess.PIPE, text=True
+        )
+        if background:
+            self.addCleanup(process.wait)
+            self.addCleanup(process.kill)
+            self.wait_for(lambda: accepts(words.split()[-1]), "the tool to listen")
+            return []
+        output = process.communicate()[0]
+        self.assertEqual(process.returncode, 0, command)
+        return [line.split() for line in output.splitlines() if line.strip()]
 
     def test_tool_that_goes_away_is_attached_again(self):
         path, guest = self.start_hooked("again", 'onDisconnect="retry"')

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A small introspection tool that speaks KVMI, for the stories in the lab."""
 
+import contextlib
 import socket
 import struct
 import sys
@@ -105,11 +106,18 @@ class Guest:
     def wait_unhook_event(self):
         self._wait(lambda: EVENT_UNHOOK in self.events, "the event UNHOOK")
 
+    def wait_end(self):
+        """However long that takes; True: asked to let go, False: cut off."""
+        with self.condition:
+            self.condition.wait_for(lambda: self.closed or EVENT_UNHOOK in self.events)
+            return not self.closed
+
     def wait_closed(self):
         self._wait(lambda: self.closed, "the host to close the connection")
 
     def close(self):
-        self.connection.shutdown(socket.SHUT_RDWR)
+        with contextlib.suppress(OSError):
+            self.connection.shutdown(socket.SHUT_RDWR)
 
 
 class KvmiTool(Tool):
@@ -118,6 +126,15 @@ class KvmiTool(Tool):
     def next_guest(self, wait_for):
         connection = wait_for(lambda: self.connections and self.connections.pop(0), "a guest")
         return Guest(connection)
+
+
+class SilentTool(Tool):
+    """Takes connections and never says a word: there is no thread that would."""
+
+    def start(self):
+        self.listener = self.bind()
+        self.listener.listen()
+        return self
 
 
 class VsockTool(KvmiTool):
