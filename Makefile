@@ -16,7 +16,7 @@ help:
 	@echo 'make demo               show virtward protecting a real libvirt domain'
 	@echo 'make check              build it and run every test'
 	@echo 'make check SUITE=user   run the tests of one suite: user, control, introspection'
-	@echo 'make bench              compare its speed and size with libvirt-dbus'
+	@echo 'make bench              compare it with libvirt-dbus, and introspection with a debugger'
 	@echo 'make kernel             build the patched kernels'
 	@echo 'make kernel-series      write the patches as mails to $(BUILDDIR)/kernel-series'
 	@echo 'make lab                boot the patched kernel with a hooked KVM guest, and a shell'
@@ -36,7 +36,7 @@ check:
 	@tests/run $(BUILDDIR) $(SUITE)
 
 bench:
-	@$(deps) tests/deps-bench.list
+	@$(deps) tests/deps-bench.list kernel/deps.list
 	@tests/bench/bench $(BUILDDIR)
 
 kernel:

@@ -6,6 +6,8 @@
  *   bench-client each     NAME PATH INTERFACE DOMAIN-INTERFACE RUNS
  *                                                     ListDomains, then GetAll of each
  *   bench-client property NAME PATH INTERFACE PROPERTY RUNS
+ *   bench-client ping     NAME PATH RUNS              a call that does nothing
+ *   bench-client attach   NAME PATH RUNS              Introspection1.Attach; Detach is not counted
  *   bench-client appear   NAME FILE INTERFACE PROPERTY RUNS
  *                                                     until each of the objects in FILE, one path a
  *                                                     line, has the property
@@ -123,6 +125,31 @@ property(char **args)
     return 1;
 }
 
+static unsigned int
+call(char **args, const char *interface, const char *method)
+{
+    sd_bus_message_unref(send_call(new_call(args[0], args[1], interface, method)));
+    return 1;
+}
+
+static unsigned int
+ping(char **args)
+{
+    return call(args, "org.freedesktop.DBus.Peer", "Ping");
+}
+
+static unsigned int
+attach(char **args)
+{
+    return call(args, "org.virtward.Introspection1", "Attach");
+}
+
+static void
+detach(char **args)
+{
+    call(args, "org.virtward.Introspection1", "Detach");
+}
+
 /* Must not start the daemon: the bus would start another than the one that is measured. */
 static bool
 has_property(char **args, const char *path)
@@ -198,10 +225,13 @@ static const struct {
     const char *name;
     int n_args; /* without the number of runs */
     unsigned int (*run)(char **args);
+    void (*prepare)(char **args); /* before each run, not measured; NULL: nothing */
 } measures[] = {
     {"managed", 2, inventory_managed},
     {"each", 4, inventory_each},
     {"property", 4, property},
+    {"ping", 2, ping},
+    {"attach", 2, attach, detach},
     {"appear", 4, appear},
     {"hook", 2, hook},
 };
@@ -216,11 +246,16 @@ now(void)
 }
 
 static void
-measure(unsigned int (*run)(char **args), char **args, int runs)
+measure(unsigned int (*run)(char **args), void (*prepare)(char **args), char **args, int runs)
 {
     for (int i = 0; i < runs; i++) {
-        long long start = now();
-        unsigned int count = run(args);
+        long long start;
+        unsigned int count;
+
+        if (prepare)
+            prepare(args);
+        start = now();
+        count = run(args);
         printf("%lld %u\n", now() - start, count);
     }
 }
@@ -232,13 +267,13 @@ main(int argc, char **argv)
         int runs = atoi(argv[3]);
 
         argv[3] = argv[2];
-        measure(spawn, argv + 3, runs);
+        measure(spawn, NULL, argv + 3, runs);
         return EXIT_SUCCESS;
     }
     check(sd_bus_open_system(&bus), "the system bus");
     for (size_t i = 0; argc > 1 && i < sizeof(measures) / sizeof(*measures); i++) {
         if (strcmp(argv[1], measures[i].name) == 0 && argc == measures[i].n_args + 3) {
-            measure(measures[i].run, argv + 2, atoi(argv[argc - 1]));
+            measure(measures[i].run, measures[i].prepare, argv + 2, atoi(argv[argc - 1]));
             return EXIT_SUCCESS;
         }
     }
