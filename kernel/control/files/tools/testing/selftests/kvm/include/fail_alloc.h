@@ -37,6 +37,17 @@ static inline bool fail_alloc_set(const char *file, const char *value)
 }
 
 /*
+ * Whether whole pages can fail, too. A slab that grows takes some now and then,
+ * and nobody notices when it gets none at first; without them, the allocations
+ * of a call are the same ones each time.
+ */
+static inline void fail_alloc_pages(bool pages)
+{
+	TEST_ASSERT(fail_alloc_set("fail_page_alloc/min-order", pages ? "0" : "99"),
+		    "cannot set fail_page_alloc/min-order");
+}
+
+/*
  * Let any allocation fail, also one that could wait for memory; without a
  * backtrace in the log for each. Returns whether the kernel can do that.
  */
@@ -45,7 +56,6 @@ static inline bool fail_alloc_prepare(void)
 	return fail_alloc_set("failslab/ignore-gfp-wait", "N") &&
 	       fail_alloc_set("failslab/verbose", "0") &&
 	       fail_alloc_set("fail_page_alloc/ignore-gfp-wait", "N") &&
-	       fail_alloc_set("fail_page_alloc/min-order", "0") &&
 	       fail_alloc_set("fail_page_alloc/verbose", "0");
 }
 
