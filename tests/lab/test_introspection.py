@@ -4,8 +4,10 @@
 import itertools
 import json
 import os
+import re
 import subprocess
 import sys
+import threading
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 
@@ -127,6 +129,10 @@ class IntrospectionTest(IntrospectionTestCase):
             shown = itertools.takewhile(lambda line: not line or line.startswith("  "), shown)
             expected = [line.split() for line in shown if line]
             self.assertEqual(self.do_step(directory, command), expected, command)
+        (said,) = re.findall(r"The tool has said ``(.*?)``", page)
+        self.wait_for(
+            lambda: self.said.count(said + "\n") == 2, f"the tool to be hooked twice: {self.said}"
+        )
 
     def do_step(self, directory, command):
         """The words of each line that it prints."""
@@ -137,6 +143,8 @@ class IntrospectionTest(IntrospectionTestCase):
         if background:
             self.addCleanup(process.wait)
             self.addCleanup(process.kill)
+            self.said = []
+            threading.Thread(target=lambda: self.said.extend(process.stdout), daemon=True).start()
             self.wait_for(lambda: accepts(words.split()[-1]), "the tool to listen")
             return []
         output = process.communicate()[0]
