@@ -260,6 +260,30 @@ protection_info(WardShell *shell, const WardCmd *cmd, GError **error)
     return 0;
 }
 
+/* Takes over @arguments. */
+static int
+change_protection(WardShell *shell,
+                  const WardCmd *cmd,
+                  const char *method,
+                  GVariant *arguments,
+                  const char *done,
+                  GError **error)
+{
+    const char *domain = ward_cmd_get_string(cmd, "domain");
+    g_autoptr(GVariant) keep = g_variant_ref_sink(arguments);
+    WardClient *client = ward_shell_get_client(shell, error);
+    g_autofree char *path = client ? ward_view_lookup(client, domain, error) : NULL;
+    g_autoptr(GVariant) reply = NULL;
+
+    if (path)
+        reply =
+            ward_client_call(client, path, WARD_DBUS_INTERFACE_DOMAIN, method, keep, NULL, error);
+    if (!reply)
+        return 1;
+    ward_shell_print_change(shell, path, done, "Protection of domain '%s' %s", domain, done);
+    return 0;
+}
+
 static const WardOptDef set_options[] = {
     WARD_OPTION_DOMAIN(ward_complete_domains),
     WARD_OPTION_FILE,
@@ -274,11 +298,7 @@ static const WardOptDef set_options[] = {
 static int
 protection_set(WardShell *shell, const WardCmd *cmd, GError **error)
 {
-    const char *domain = ward_cmd_get_string(cmd, "domain");
     g_autofree char *xml = NULL;
-    g_autofree char *path = NULL;
-    g_autoptr(GVariant) reply = NULL;
-    WardClient *client;
     guint flags;
 
     if (!ward_options_get_impact(cmd, &flags, error))
@@ -286,15 +306,9 @@ protection_set(WardShell *shell, const WardCmd *cmd, GError **error)
     if (ward_cmd_has(cmd, "update"))
         flags |= WARD_FLAG_UPDATE;
     xml = ward_options_read_xml(cmd, error);
-    client = xml ? ward_shell_get_client(shell, error) : NULL;
-    path = client ? ward_view_lookup(client, domain, error) : NULL;
-    if (path)
-        reply = ward_client_call(client, path, WARD_DBUS_INTERFACE_DOMAIN, "SetProtection",
-                                 g_variant_new("(su)", xml, flags), NULL, error);
-    if (!reply)
-        return 1;
-    ward_shell_print_change(shell, path, "set", "Protection of domain '%s' set", domain);
-    return 0;
+    return xml ? change_protection(shell, cmd, "SetProtection", g_variant_new("(su)", xml, flags),
+                                   "set", error)
+               : 1;
 }
 
 static const WardOptDef clear_options[] = {
@@ -308,23 +322,12 @@ static const WardOptDef clear_options[] = {
 static int
 protection_clear(WardShell *shell, const WardCmd *cmd, GError **error)
 {
-    const char *domain = ward_cmd_get_string(cmd, "domain");
-    g_autofree char *path = NULL;
-    g_autoptr(GVariant) reply = NULL;
-    WardClient *client;
     guint flags;
 
-    if (!ward_options_get_impact(cmd, &flags, error))
-        return 1;
-    client = ward_shell_get_client(shell, error);
-    path = client ? ward_view_lookup(client, domain, error) : NULL;
-    if (path)
-        reply = ward_client_call(client, path, WARD_DBUS_INTERFACE_DOMAIN, "ClearProtection",
-                                 g_variant_new("(u)", flags), NULL, error);
-    if (!reply)
-        return 1;
-    ward_shell_print_change(shell, path, "cleared", "Protection of domain '%s' cleared", domain);
-    return 0;
+    return ward_options_get_impact(cmd, &flags, error)
+               ? change_protection(shell, cmd, "ClearProtection", g_variant_new("(u)", flags),
+                                   "cleared", error)
+               : 1;
 }
 
 static const WardOptDef validate_options[] = {
