@@ -2,6 +2,7 @@
 /*
  * test-manager.c: the core on libvirt's test driver and the simulated machine
  */
+#include <dlfcn.h>
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
 
@@ -29,6 +30,22 @@ typedef struct {
  * a test that is kept waiting for a while. */
 #define MEMORY_MIB 128
 #define MEMORY (G_GUINT64_CONSTANT(1024) * 1024 * MEMORY_MIB)
+
+/* How many of the next readings of the guest's XML fail; the daemon reads in threads. */
+static gint bad_readings;
+
+/* Stands before libvirt's own. */
+char *
+virDomainGetXMLDesc(virDomainPtr dom, unsigned int flags)
+{
+    char *(*real)(virDomainPtr, unsigned int) = dlsym(RTLD_NEXT, "virDomainGetXMLDesc");
+
+    if (g_str_equal(virDomainGetName(dom), "guest") && g_atomic_int_get(&bad_readings) > 0) {
+        g_atomic_int_add(&bad_readings, -1);
+        return NULL;
+    }
+    return real(dom, flags);
+}
 
 static void
 define(Fixture *f, const char *protection)
@@ -260,6 +277,18 @@ test_bad_metadata_keeps_what_is_in_force(Fixture *f, gconstpointer data)
     g_assert_cmpint(actual(f)->isolation.state, ==, WARD_ISOLATION_ON);
 }
 
+/* No event follows that would make the daemon look again. */
+static void
+test_failed_reading_is_repeated(Fixture *f, gconstpointer data)
+{
+    define(f, PROTECTION("<ward:isolation state='on'/>"));
+    WAIT(g_str_equal(status(f), "pending"));
+    g_atomic_int_set(&bad_readings, 2);
+    g_assert_cmpint(virDomainCreate(f->dom), ==, 0);
+    WAIT(g_str_equal(status(f), "protected"));
+    g_assert_cmpint(g_atomic_int_get(&bad_readings), ==, 0);
+}
+
 static void
 test_reboot_makes_a_job(Fixture *f, gconstpointer data)
 {
@@ -368,6 +397,7 @@ main(int argc, char **argv)
     ADD("/manager/live-and-config-are-apart", test_live_and_config_are_apart);
     ADD("/manager/unknown-flags-are-refused", test_unknown_flags_are_refused);
     ADD("/manager/bad-metadata-keeps-what-is-in-force", test_bad_metadata_keeps_what_is_in_force);
+    ADD("/manager/failed-reading-is-repeated", test_failed_reading_is_repeated);
     ADD("/manager/reboot-makes-a-job", test_reboot_makes_a_job);
     ADD("/manager/restart-finds-the-same-machine", test_restart_finds_the_same_machine);
     ADD("/manager/hook-arms-and-proves", test_hook_arms_and_proves);
