@@ -94,6 +94,17 @@ class IntrospectionTest(IntrospectionTestCase):
         self.world.virsh_ward("introspection-attach", "let-go")
         self.assertEqual(self.next_guest().version(), 1)
 
+    def test_tool_that_does_not_let_go_is_cut_off(self):
+        """After the minute that it is given: the limit is the design's, so it is waited for."""
+        path, guest = self.start_hooked("stubborn")
+        guest.want_unhook_event()
+        self.world.virsh_ward("introspection-detach", "stubborn")
+        guest.wait_unhook_event()
+        guest.wait_closed()
+        self.client.wait_get(path, "Introspection1.Attached", False)
+        self.assertEqual(self.world.state("stubborn"), "running")
+        self.assertIn("the introspection tool has not let go in 60 seconds", self.world.ward.output())
+
     def test_operator_uses_gdbus(self):
         """The other cases use virsh and virsh-ward; the words are those of the guide."""
         path, guest = self.start_hooked("gdbus")
