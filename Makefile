@@ -7,8 +7,8 @@ SUITE ?=
 DESTDIR ?=
 
 deps = tests/deps tests/deps.list
-# All that is tested in user space alone needs no kernel.
-kernel_deps = $(if $(filter control introspection lab,$(or $(SUITE),lab)),kernel/deps.list)
+# All that is tested in user space alone needs no kernel, and no other machine.
+kernel_deps = $(if $(filter control introspection lab,$(or $(SUITE),lab)),kernel/deps.list tests/deps-s390x.list)
 
 .PHONY: help demo check bench install clean kernel kernel-series lab
 
@@ -60,4 +60,4 @@ install:
 	DESTDIR=$(DESTDIR) meson install -C $(BUILDDIR) --no-rebuild
 
 clean:
-	rm -rf $(BUILDDIR) $(BUILDDIR)-sanitized
+	rm -rf $(BUILDDIR) $(BUILDDIR)-sanitized $(BUILDDIR)-s390x
