@@ -418,20 +418,38 @@ u32 pv_test_next_event(struct pv_test_vm *vm, u64 *data0, u64 *data1)
 	return event.type;
 }
 
-void pv_test_kill_me(void)
+struct pv_test_vm *pv_test_small(struct kunit *test)
 {
-	spin_lock_irq(&current->sighand->siglock);
-	sigaddset(&current->pending.signal, SIGKILL);
-	spin_unlock_irq(&current->sighand->siglock);
-	set_tsk_thread_flag(current, TIF_SIGPENDING);
+	return pv_test_vm_create(test, &PV_TEST_SMALL);
 }
 
-void pv_test_revive_me(void)
+struct pv_test_vm *pv_test_small_set_aside(struct kunit *test)
 {
-	spin_lock_irq(&current->sighand->siglock);
-	sigdelset(&current->pending.signal, SIGKILL);
-	spin_unlock_irq(&current->sighand->siglock);
-	clear_tsk_thread_flag(current, TIF_SIGPENDING);
+	struct pv_test_vm *vm = pv_test_small(test);
+
+	pv_test_protect(test, vm);
+	KUNIT_ASSERT_EQ(test, pv_test_do(vm, KVM_PV_ASYNC_CLEANUP_PREPARE), 0);
+	return vm;
+}
+
+void pv_test_kill(struct task_struct *task)
+{
+	struct sighand_struct *sighand = rcu_dereference_protected(task->sighand, true);
+
+	spin_lock_irq(&sighand->siglock);
+	sigaddset(&task->pending.signal, SIGKILL);
+	spin_unlock_irq(&sighand->siglock);
+	set_tsk_thread_flag(task, TIF_SIGPENDING);
+}
+
+void pv_test_revive(struct task_struct *task)
+{
+	struct sighand_struct *sighand = rcu_dereference_protected(task->sighand, true);
+
+	spin_lock_irq(&sighand->siglock);
+	sigdelset(&task->pending.signal, SIGKILL);
+	spin_unlock_irq(&sighand->siglock);
+	clear_tsk_thread_flag(task, TIF_SIGPENDING);
 }
 
 /* The VM may go on, unprotected; only its current table is still in use. */
@@ -465,7 +483,7 @@ void pv_test_exit(struct kunit *test)
 {
 	struct pv_test_vm *vm;
 
-	pv_test_revive_me();
+	pv_test_revive(current);
 	uv_model_set_fault(NULL);
 	uv_model_set_hook(NULL, NULL);
 	list_for_each_entry(vm, &pv_test_vms, node)

@@ -58,6 +58,9 @@ struct pv_test_vm {
 
 struct pv_test_vm *pv_test_vm_create(struct kunit *test,
 				     const struct pv_test_config *config);
+/* The same with PV_TEST_SMALL; and one whose first guest is set aside. */
+struct pv_test_vm *pv_test_small(struct kunit *test);
+struct pv_test_vm *pv_test_small_set_aside(struct kunit *test);
 void pv_test_vm_exit_process(struct pv_test_vm *vm);
 void pv_test_vm_destroy(struct pv_test_vm *vm);
 
@@ -74,9 +77,9 @@ struct kvm_teardown_info pv_test_info(struct pv_test_vm *vm);
 int pv_test_protected_count(struct pv_test_vm *vm);
 u32 pv_test_next_event(struct pv_test_vm *vm, u64 *data0, u64 *data1);
 
-/* A fatal signal for this thread, and its end. */
-void pv_test_kill_me(void);
-void pv_test_revive_me(void);
+/* A fatal signal for a kernel thread, and its end. */
+void pv_test_kill(struct task_struct *task);
+void pv_test_revive(struct task_struct *task);
 
 /* The end of a test: nothing is left of the VM's guests, and nothing was lost. */
 void pv_test_expect_nothing_left(struct kunit *test, struct pv_test_vm *vm);

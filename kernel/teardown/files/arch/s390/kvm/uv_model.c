@@ -7,9 +7,6 @@
  * page, and refuses what the Ultravisor refuses. Any call can be made to fail,
  * to ask for another try, or to wait.
  *
- * It keeps a reference to all donated storage. So it can tell whether KVM has
- * freed it, and whether it did so before the Ultravisor let go of it.
- *
  * Locking: model.lock serializes calls about configurations and CPUs, which
  * may sleep. Calls about pages may come under spinlocks; they only use atomic
  * counters and the xarray's own lock.
@@ -26,16 +23,7 @@
 
 #include "kvm-s390.h"
 #include "uv_model.h"
-
-/* Storage that KVM has given away; only the first page has a refcount. */
-struct uv_model_storage {
-	struct list_head node;
-	struct page *page;
-	unsigned int order;
-	void *area;		/* whole vmalloc area, in its first page's entry */
-	u64 owner;
-	bool donated;
-};
+#include "uv_storage.h"
 
 struct uv_model_conf {
 	struct list_head node;
@@ -52,11 +40,18 @@ struct uv_model_cpu {
 	bool alive;
 };
 
-static const u16 uv_model_cmds[] = {
-	UVC_CMD_CREATE_SEC_CONF, UVC_CMD_DESTROY_SEC_CONF,
-	UVC_CMD_DESTROY_SEC_CONF_FAST, UVC_CMD_CREATE_SEC_CPU,
-	UVC_CMD_DESTROY_SEC_CPU, UVC_CMD_CONV_FROM_SEC_STOR,
-	UVC_CMD_DESTR_SEC_STOR, UVC_CMD_PIN_PAGE_SHARED,
+static const struct {
+	u16 cmd;
+	u16 len;
+} uv_model_cmds[] = {
+	{ UVC_CMD_CREATE_SEC_CONF, sizeof(struct uv_cb_cgc) },
+	{ UVC_CMD_DESTROY_SEC_CONF, sizeof(struct uv_cb_nodata) },
+	{ UVC_CMD_DESTROY_SEC_CONF_FAST, sizeof(struct uv_cb_destroy_fast) },
+	{ UVC_CMD_CREATE_SEC_CPU, sizeof(struct uv_cb_csc) },
+	{ UVC_CMD_DESTROY_SEC_CPU, sizeof(struct uv_cb_nodata) },
+	{ UVC_CMD_CONV_FROM_SEC_STOR, sizeof(struct uv_cb_cfs) },
+	{ UVC_CMD_DESTR_SEC_STOR, sizeof(struct uv_cb_cfs) },
+	{ UVC_CMD_PIN_PAGE_SHARED, sizeof(struct uv_cb_cfs) },
 };
 
 static struct {
@@ -64,7 +59,6 @@ static struct {
 	struct kunit *test;
 	struct list_head confs;
 	struct list_head cpus;
-	struct list_head storage;
 	struct xarray pages;
 	atomic_long_t nr_secure;
 	atomic_long_t calls[ARRAY_SIZE(uv_model_cmds)];
@@ -84,7 +78,7 @@ static int uv_model_slot(u16 cmd)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(uv_model_cmds); i++)
-		if (uv_model_cmds[i] == cmd)
+		if (uv_model_cmds[i].cmd == cmd)
 			return i;
 	return -1;
 }
@@ -98,48 +92,15 @@ do {									\
 static void uv_model_hold(struct page *page, unsigned int order, void *area,
 			  u64 owner)
 {
-	struct uv_model_storage *storage;
-
-	/* A top level table comes back if its guest was torn down at once. */
-	list_for_each_entry(storage, &model.storage, node) {
-		if (storage->page == page) {
-			storage->owner = owner;
-			storage->donated = true;
-			return;
-		}
-	}
-
-	storage = kzalloc(sizeof(*storage), GFP_KERNEL);
-	if (!storage) {
+	if (!uv_storage_hold(page, order, area, owner))
 		uv_model_violation("out of memory");
-		return;
-	}
-	get_page(page);
-	storage->page = page;
-	storage->order = order;
-	storage->area = area;
-	storage->owner = owner;
-	storage->donated = true;
-	list_add_tail(&storage->node, &model.storage);
-}
-
-static bool uv_model_kept(struct uv_model_storage *storage)
-{
-	return page_ref_count(storage->page) > 1;
 }
 
 /* The owner is gone: from now on KVM may free what it gave. */
 static void uv_model_give_back(u64 owner)
 {
-	struct uv_model_storage *storage;
-
-	list_for_each_entry(storage, &model.storage, node) {
-		if (storage->owner != owner || !storage->donated)
-			continue;
-		if (!uv_model_kept(storage))
-			uv_model_violation("storage of %llx was freed too early", owner);
-		storage->donated = false;
-	}
+	if (!uv_storage_give_back(owner))
+		uv_model_violation("storage of %llx was freed too early", owner);
 }
 
 static struct uv_model_conf *uv_model_find_conf(u64 handle)
@@ -282,31 +243,11 @@ static u16 uv_model_release_page(struct uv_cb_cfs *uvcb, bool destroy)
 
 static u16 uv_model_check_len(struct uv_cb_header *header)
 {
-	unsigned int len;
+	int slot = uv_model_slot(header->cmd);
 
-	switch (header->cmd) {
-	case UVC_CMD_CREATE_SEC_CONF:
-		len = sizeof(struct uv_cb_cgc);
-		break;
-	case UVC_CMD_CREATE_SEC_CPU:
-		len = sizeof(struct uv_cb_csc);
-		break;
-	case UVC_CMD_DESTROY_SEC_CONF_FAST:
-		len = sizeof(struct uv_cb_destroy_fast);
-		break;
-	case UVC_CMD_DESTROY_SEC_CONF:
-	case UVC_CMD_DESTROY_SEC_CPU:
-		len = sizeof(struct uv_cb_nodata);
-		break;
-	case UVC_CMD_DESTR_SEC_STOR:
-	case UVC_CMD_CONV_FROM_SEC_STOR:
-	case UVC_CMD_PIN_PAGE_SHARED:
-		len = sizeof(struct uv_cb_cfs);
-		break;
-	default:
+	if (slot < 0)
 		return UV_RC_INV_CMD;
-	}
-	return header->len == len ? UVC_RC_EXECUTED : UV_RC_INV_LEN;
+	return header->len == uv_model_cmds[slot].len ? UVC_RC_EXECUTED : UV_RC_INV_LEN;
 }
 
 static u16 uv_model_execute(struct uv_cb_header *header)
@@ -417,7 +358,6 @@ void uv_model_install(struct kunit *test)
 	model.test = test;
 	INIT_LIST_HEAD(&model.confs);
 	INIT_LIST_HEAD(&model.cpus);
-	INIT_LIST_HEAD(&model.storage);
 	xa_init(&model.pages);
 	model.last_handle = 0x1000;
 	model.saved_info = uv_info;
@@ -437,26 +377,11 @@ void uv_model_install(struct kunit *test)
 	WRITE_ONCE(uv_call_model, uv_model_call);
 }
 
-static void uv_model_free_storage(struct uv_model_storage *storage)
-{
-	bool kept = uv_model_kept(storage);
-
-	put_page(storage->page);
-	if (!kept)
-		return;
-	/* KVM has leaked it, as it must if the Ultravisor does not let go. */
-	if (storage->area)
-		vfree(storage->area);
-	else if (storage->order)
-		free_pages((unsigned long)page_to_virt(storage->page), storage->order);
-}
-
 /**
  * uv_model_remove() - undo uv_model_install()
  */
 void uv_model_remove(void)
 {
-	struct uv_model_storage *storage, *next;
 	struct uv_model_conf *conf, *next_conf;
 	struct uv_model_cpu *cpu, *next_cpu;
 
@@ -466,11 +391,7 @@ void uv_model_remove(void)
 	prot_virt_host = model.saved_host;
 	uv_info = model.saved_info;
 
-	/* Last first: a leaked area is freed with its first page. */
-	list_for_each_entry_safe_reverse(storage, next, &model.storage, node) {
-		uv_model_free_storage(storage);
-		kfree(storage);
-	}
+	uv_storage_release();
 	list_for_each_entry_safe(cpu, next_cpu, &model.cpus, node)
 		kfree(cpu);
 	list_for_each_entry_safe(conf, next_conf, &model.confs, node)
@@ -487,6 +408,14 @@ void uv_model_set_fault(const struct uv_model_fault *fault)
 {
 	atomic_long_set(&model.fault_seen, 0);
 	model.fault = fault ? *fault : (struct uv_model_fault) {};
+}
+
+/**
+ * uv_model_fault_happened() - whether there were calls enough for the fault
+ */
+bool uv_model_fault_happened(void)
+{
+	return atomic_long_read(&model.fault_seen) >= model.fault.nth;
 }
 
 /**
@@ -590,28 +519,6 @@ unsigned int uv_model_cpus(void)
 unsigned long uv_model_secure_pages(void)
 {
 	return atomic_long_read(&model.nr_secure);
-}
-
-/* Pages that the Ultravisor has not given back. */
-unsigned long uv_model_donated_pages(void)
-{
-	struct uv_model_storage *storage;
-	unsigned long n = 0;
-
-	list_for_each_entry(storage, &model.storage, node)
-		n += storage->donated ? 1UL << storage->order : 0;
-	return n;
-}
-
-/* Pages that KVM has not freed, donated or not. */
-unsigned long uv_model_kept_pages(void)
-{
-	struct uv_model_storage *storage;
-	unsigned long n = 0;
-
-	list_for_each_entry(storage, &model.storage, node)
-		n += uv_model_kept(storage) ? 1UL << storage->order : 0;
-	return n;
 }
 
 unsigned int uv_model_violations(void)

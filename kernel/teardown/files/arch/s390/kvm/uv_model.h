@@ -47,6 +47,7 @@ void uv_model_install(struct kunit *test);
 void uv_model_remove(void);
 
 void uv_model_set_fault(const struct uv_model_fault *fault);
+bool uv_model_fault_happened(void);
 void uv_model_set_hook(uv_model_hook hook, void *data);
 void uv_model_set_fast(bool installed);
 void uv_model_set_old_firmware(bool old);
