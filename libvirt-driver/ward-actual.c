@@ -41,7 +41,8 @@ ward_actual_is_off(const WardActual *self)
             return FALSE;
     }
     return teardown->phase == WARD_TEARDOWN_PHASE_NONE && !teardown->last_duration_us &&
-           !teardown->exit_helper && self->trustdomain.life == WARD_TRUSTDOMAIN_LIFE_DEFINED &&
+           !teardown->exit_helper && !teardown->last_failed &&
+           self->trustdomain.life == WARD_TRUSTDOMAIN_LIFE_DEFINED &&
            !self->introspection.attached && !self->introspection.broken &&
            self->isolation.state == WARD_ISOLATION_OFF && !self->isolation.entries_unrestricted;
 }
@@ -82,6 +83,14 @@ ward_teardown_phase_to_string(WardTeardownPhase phase)
     static const char *const words[] = {"none", "set-aside", "running", "interrupted", "unknown"};
 
     return words[phase];
+}
+
+char *
+ward_teardown_describe_failure(const WardTeardownActual *self)
+{
+    return g_strdup_printf("the Ultravisor refused to end the old guest (rc 0x%04x, rrc 0x%04x); "
+                           "the memory that was donated for it is lost",
+                           self->rc, self->rrc);
 }
 
 const char *

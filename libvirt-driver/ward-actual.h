@@ -36,6 +36,13 @@ typedef enum {
     WARD_TEARDOWN_PHASE_UNKNOWN,
 } WardTeardownPhase;
 
+/* How often it happened to a guest's memory since the domain was started. */
+typedef struct {
+    guint64 started;
+    guint64 stopped;
+    guint64 failed;
+} WardTeardownCounts;
+
 typedef struct {
     WardTeardownPhase phase;
     guint64 bytes_done;       /* of the running or last teardown */
@@ -43,6 +50,16 @@ typedef struct {
     guint64 last_duration_us; /* 0: none finished yet */
     gboolean cancellable;
     gboolean exit_helper; /* QEMU's helper process for teardown at exit was seen */
+
+    gboolean counted; /* the counts are known */
+    WardTeardownCounts counts;
+    gboolean last_failed; /* the Ultravisor refused to end the last one, with these two codes */
+    guint16 rc;
+    guint16 rrc;
+
+    gboolean abandoned; /* set aside, and QEMU would have begun to destroy it by now */
+    int perform_errno;  /* why the daemon could not do it instead; 0: it can, or did not try */
+    guint look_ms;      /* when to look again though nothing tells of a change; 0: never */
 } WardTeardownActual;
 
 typedef enum {
@@ -97,9 +114,10 @@ void ward_actual_set_status(WardActual *self,
                             WardStatus status,
                             char *reason);
 
-/* The words of the D-Bus properties. Static strings. */
+/* The words of the D-Bus properties. Static strings, but for what returns a char *. */
 const char *ward_status_to_string(WardStatus status);
 const char *ward_teardown_phase_to_string(WardTeardownPhase phase);
+char *ward_teardown_describe_failure(const WardTeardownActual *self); /* of last_failed */
 const char *ward_trustdomain_life_to_string(WardTrustdomainLife life);
 const char *ward_isolation_state_to_string(WardIsolationState state);
 

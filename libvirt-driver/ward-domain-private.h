@@ -25,6 +25,7 @@ struct _WardDomain {
     WardActual *actual;
     WardSettings *applied; /* wanted at the last pass over the host; NULL: none yet */
     WardJob *teardown_job;
+    WardTeardownCounts teardown_since; /* as it was before that job */
 
     /* Two queues, so that work on the host never waits behind a libvirt call: libvirt holds the
      * domain while its hook waits for us. */

@@ -98,6 +98,9 @@ struct _WardProviderInterface {
                               WardTeardownActual *actual,
                               GError **error);
     gboolean (*teardown_cancel)(WardProvider *self, const WardTarget *target, GError **error);
+    /* Begins to destroy, in a thread of its own, what was set aside and nobody destroys
+     * (WardTeardownActual.abandoned). "changed" tells when it has begun and ended. */
+    gboolean (*teardown_perform)(WardProvider *self, const WardTarget *target, GError **error);
     /* libvirt reported a reboot of the guest. */
     void (*teardown_rebooted)(WardProvider *self, const WardTarget *target);
 

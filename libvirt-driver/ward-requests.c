@@ -307,6 +307,7 @@ typedef struct {
     gulong changed;
     gulong cancelled;
     guint timeout;
+    guint64 failed; /* how many had, when it began */
 } Wait;
 
 static void
@@ -329,14 +330,36 @@ wait_end(GTask *task)
     return wait;
 }
 
+/* What is set aside is torn down soon, unless that cannot be done. */
+static gboolean
+has_teardown_ahead(WardDomain *domain)
+{
+    const WardTeardownActual *actual = &domain->actual->teardown;
+
+    return domain->teardown_job ||
+           (actual->phase == WARD_TEARDOWN_PHASE_SET_ASIDE && !actual->perform_errno);
+}
+
+/* (transfer full) for @task. */
+static void
+return_waited(GTask *task, WardDomain *domain, guint64 failed_before)
+{
+    const WardTeardownActual *actual = &domain->actual->teardown;
+    g_autofree char *failure = ward_teardown_describe_failure(actual);
+
+    if (actual->counts.failed > failed_before)
+        g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_FAILED, "domain '%s': %s",
+                                domain->name, failure);
+    else
+        g_task_return_boolean(task, TRUE);
+    g_object_unref(task);
+}
+
 static void
 on_wait_changed(WardDomain *domain, GTask *task)
 {
-    if (domain->teardown_job)
-        return;
-    wait_end(task);
-    g_task_return_boolean(task, TRUE);
-    g_object_unref(task);
+    if (!has_teardown_ahead(domain))
+        return_waited(task, domain, wait_end(task)->failed);
 }
 
 static gboolean
@@ -385,10 +408,10 @@ ward_manager_teardown_wait_async(WardManager *self,
     Wait *wait = g_new0(Wait, 1);
 
     wait->domain = g_object_ref(domain);
+    wait->failed = domain->actual->teardown.counts.failed;
     g_task_set_task_data(task, wait, wait_free);
-    if (!domain->teardown_job) {
-        g_task_return_boolean(task, TRUE);
-        g_object_unref(task);
+    if (!has_teardown_ahead(domain)) {
+        return_waited(task, domain, wait->failed);
         return;
     }
     wait->changed = g_signal_connect(domain, "changed", G_CALLBACK(on_wait_changed), task);

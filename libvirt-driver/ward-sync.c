@@ -113,25 +113,40 @@ wants_retry(WardManager *manager, WardDomain *domain)
            !ward_manager_is_detached(manager, domain);
 }
 
+/* Milliseconds; 0: there is nothing to look for. */
+static guint
+next_look(WardDomain *domain, gboolean retry)
+{
+    const WardTeardownActual *teardown = &domain->actual->teardown;
+    guint delay = 0;
+
+    if (teardown->phase == WARD_TEARDOWN_PHASE_RUNNING || domain->looks > 0)
+        delay = PROGRESS_MS;
+    else if (domain->leaving)
+        delay = LOOK_AT_JOB_MS;
+    else if (retry)
+        delay = MIN(RETRY_FIRST_MS << MIN(domain->failures - 1, 10), RETRY_LAST_MS);
+    if (teardown->look_ms && (!delay || teardown->look_ms < delay))
+        delay = teardown->look_ms;
+    return delay;
+}
+
 /* Most domains need no timer: the host tells what happens. */
 static void
 plan_next(WardManager *manager, WardDomain *domain)
 {
     gboolean unread = domain->sync_libvirt && !domain->sync_again; /* the reading failed */
     gboolean retry = unread || wants_retry(manager, domain);
+    guint delay;
 
     g_clear_handle_id(&domain->timer, g_source_remove);
     domain->failures = retry ? domain->failures + 1 : 0;
     if ((!ward_domain_is_active(domain) && !unread) ||
         g_cancellable_is_cancelled(manager->cancellable))
         return;
-    if (domain->actual->teardown.phase == WARD_TEARDOWN_PHASE_RUNNING || domain->looks > 0)
-        set_timer(manager, domain, PROGRESS_MS);
-    else if (domain->leaving)
-        set_timer(manager, domain, LOOK_AT_JOB_MS);
-    else if (retry)
-        set_timer(manager, domain,
-                  MIN(RETRY_FIRST_MS << MIN(domain->failures - 1, 10), RETRY_LAST_MS));
+    delay = next_look(domain, retry);
+    if (delay)
+        set_timer(manager, domain, delay);
     if (domain->looks > 0)
         domain->looks--;
 }

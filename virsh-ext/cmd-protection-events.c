@@ -25,7 +25,7 @@ typedef struct {
     const char *name;
     const char *interface;
     const char *signal;
-    Detail details[2];
+    Detail details[3];
 } EventType;
 
 /* protection-status is no signal of its own but a change of Domain1.Status. */
@@ -43,6 +43,12 @@ static const EventType types[] = {
      WARD_DBUS_INTERFACE_TEARDOWN,
      "Interrupted",
      {{"bytesLeft", "left", DETAIL_SIZE}}},
+    {"teardown-failed",
+     WARD_DBUS_INTERFACE_TEARDOWN,
+     "Failed",
+     {{"message", "reason", DETAIL_STRING},
+      {"rc", NULL, DETAIL_NUMBER},
+      {"rrc", NULL, DETAIL_NUMBER}}},
     {"trustdomain-life-changed",
      WARD_DBUS_INTERFACE_TRUSTDOMAIN,
      "LifeChanged",
@@ -110,6 +116,8 @@ add_detail(WardRecord *record, const Detail *detail, GVariant *value)
     if (g_variant_is_of_type(value, G_VARIANT_TYPE_STRING))
         ward_record_add_string(record, detail->key, detail->label,
                                g_variant_get_string(value, NULL));
+    if (g_variant_is_of_type(value, G_VARIANT_TYPE_UINT16))
+        ward_record_add_number(record, detail->key, detail->label, g_variant_get_uint16(value));
     if (!g_variant_is_of_type(value, G_VARIANT_TYPE_UINT64))
         return;
     if (detail->type == DETAIL_SIZE)

@@ -18,7 +18,10 @@ list_record(const WardView *view)
     GVariant *teardown = view->protections[WARD_PROTECTION_TEARDOWN];
     guint64 done = ward_properties_number(teardown, "BytesDone");
     guint64 total = ward_properties_number(teardown, "BytesTotal");
+    const char *error = ward_properties_string(teardown, "LastError");
+    guint64 duration = ward_properties_number(teardown, "LastDuration");
     g_autofree char *progress = ward_format_percent(done, total);
+    g_autofree char *took = ward_format_duration(duration);
     WardRecord *record = ward_record_new();
 
     ward_record_add_string(record, "name", "Name", view->name);
@@ -30,8 +33,10 @@ list_record(const WardView *view)
     ward_record_add_string(record, "phase", "Phase", ward_properties_string(teardown, "Phase"));
     ward_record_add(record, "bytesDone", "Progress", g_variant_new_uint64(done), progress);
     ward_record_add_number(record, "bytesTotal", NULL, total);
-    ward_record_add_duration(record, "lastDuration", "Last took",
-                             ward_properties_number(teardown, "LastDuration"));
+    ward_record_add(record, "lastDuration", "Last took", g_variant_new_uint64(duration),
+                    *error ? "failed" : took);
+    ward_record_add_string(record, "lastError", NULL, error);
+    ward_record_add_string(record, "reason", NULL, ward_properties_string(teardown, "Reason"));
     return record;
 }
 
@@ -173,7 +178,12 @@ finish_wait(Teardown *teardown, const WardView *view, GError **error)
         return 1;
     }
     g_variant_get(teardown->reply, "(&s)", &phase);
-    if (!g_str_equal(phase, "none"))
+    if (g_str_equal(phase, "set-aside"))
+        g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
+                    "domain '%s' has an old guest set aside that nobody tears down: "
+                    "protection-info has the reason",
+                    view->name);
+    else if (!g_str_equal(phase, "none"))
         g_set_error(error, WARD_ERROR, WARD_ERROR_CANCELLED,
                     "the teardown of domain '%s' was interrupted: what is left of the memory is "
                     "destroyed with the domain",

@@ -64,13 +64,14 @@ update(GDBusInterfaceSkeleton *skeleton, WardDomain *domain)
     const WardTeardownActual *actual = &ward_domain_get_actual(domain)->teardown;
     WardJob *job = ward_domain_get_teardown_job(domain);
     g_autofree char *path = job ? ward_dbus_path_from_job_id(ward_job_get_id(job)) : NULL;
+    g_autofree char *error = actual->last_failed ? ward_teardown_describe_failure(actual) : NULL;
 
     g_object_set(skeleton, "on-reboot",
                  wanted ? ward_teardown_mode_to_string(wanted->on_reboot) : "", "on-exit",
                  wanted ? ward_teardown_mode_to_string(wanted->on_exit) : "", "phase",
                  ward_teardown_phase_to_string(actual->phase), "bytes-done", actual->bytes_done,
                  "bytes-total", actual->bytes_total, "last-duration", actual->last_duration_us,
-                 "job", path ? path : WARD_DBUS_PATH_NONE, NULL);
+                 "last-error", error ? error : "", "job", path ? path : WARD_DBUS_PATH_NONE, NULL);
 }
 
 static GVariant *
@@ -79,6 +80,8 @@ build_signal(const char *name, const char *detail_text, guint64 detail)
     if (g_str_equal(name, "Started") || g_str_equal(name, "Finished") ||
         g_str_equal(name, "Interrupted"))
         return g_variant_new("(t)", detail);
+    if (g_str_equal(name, "Failed"))
+        return g_variant_new("(sqq)", detail_text, (guint16)(detail >> 16), (guint16)detail);
     return NULL;
 }
 

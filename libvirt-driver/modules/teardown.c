@@ -59,16 +59,41 @@ teardown_set(const WardModuleContext *context, WardTeardownMode mode, GError **e
                                 error);
 }
 
+/* In force, and there is something to say: the worst first. NULL: there is not. */
+static char *
+make_note(const WardModuleContext *context, const WardTeardownActual *now)
+{
+    if (now->perform_errno)
+        return g_strdup_printf("QEMU has left its old guest set aside, and virtward cannot tear "
+                               "it down: %s",
+                               g_strerror(now->perform_errno));
+    if (now->abandoned)
+        return g_strdup("QEMU has left its old guest set aside: virtward tears it down");
+    if (now->last_failed)
+        return ward_teardown_describe_failure(now);
+    if (now->exit_helper)
+        return g_strdup_printf("teardown at exit: QEMU's helper process cleanup/%d is ready",
+                               context->target->pid);
+    return NULL;
+}
+
+static gboolean
+perform(const WardModuleContext *context, GError **error)
+{
+    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(context->provider);
+
+    return !context->actual->teardown.abandoned || !iface->teardown_perform ||
+           iface->teardown_perform(context->provider, context->target, error);
+}
+
 static gboolean
 teardown_apply(const WardModuleContext *context, GError **error)
 {
-    if (!teardown_set(context, context->wanted->teardown->on_reboot, error))
+    if (!teardown_set(context, context->wanted->teardown->on_reboot, error) ||
+        !perform(context, error))
         return FALSE;
-    if (context->actual->teardown.exit_helper)
-        ward_actual_set_status(context->actual, WARD_PROTECTION_TEARDOWN, WARD_STATUS_ACTIVE,
-                               g_strdup_printf("teardown at exit: QEMU's helper process "
-                                               "cleanup/%d is ready",
-                                               context->target->pid));
+    ward_actual_set_status(context->actual, WARD_PROTECTION_TEARDOWN, WARD_STATUS_ACTIVE,
+                           make_note(context, &context->actual->teardown));
     return TRUE;
 }
 
@@ -91,38 +116,74 @@ begin_job(WardManager *manager, WardDomain *domain, const WardTeardownActual *no
     ward_domain_emit_event(domain, WARD_PROTECTION_TEARDOWN, "Started", NULL, now->bytes_total);
 }
 
+/* A domain that is gone takes its leftover memory with it: there is nothing to compare then. */
+static gboolean
+has_more(const WardTeardownActual *now, guint64 count, guint64 before)
+{
+    return now->counted && count > before;
+}
+
+/* @since: how it was when the job began. */
 static void
-end_job(WardManager *manager, WardDomain *domain, const WardTeardownActual *now)
+end_job(WardManager *manager,
+        WardDomain *domain,
+        const WardTeardownActual *now,
+        const WardTeardownCounts *since)
 {
     g_autoptr(WardJob) job = g_object_ref(ward_domain_get_teardown_job(domain));
-    gboolean interrupted = now->phase == WARD_TEARDOWN_PHASE_INTERRUPTED;
+    gboolean failed = has_more(now, now->counts.failed, since->failed);
+    gboolean interrupted = now->phase == WARD_TEARDOWN_PHASE_INTERRUPTED ||
+                           has_more(now, now->counts.stopped, since->stopped);
+    g_autofree char *message = failed ? ward_teardown_describe_failure(now) : g_strdup("");
 
-    /* A domain that is gone takes its leftover memory with it: there is nothing more to read. */
+    /* Nothing more can be read of a domain that is gone. */
     if (now->bytes_total)
         ward_job_set_progress(job, now->bytes_done, now->bytes_total);
     ward_domain_set_teardown_job(domain, NULL);
-    ward_manager_end_job(manager, job, interrupted ? "cancelled" : "completed", "");
-    if (interrupted)
+    ward_manager_end_job(manager, job,
+                         failed        ? "failed"
+                         : interrupted ? "cancelled"
+                                       : "completed",
+                         message);
+    if (interrupted && !failed)
         ward_domain_emit_event(domain, WARD_PROTECTION_TEARDOWN, "Interrupted", NULL,
                                now->bytes_total - now->bytes_done);
-    else
+    else if (!failed)
         ward_domain_emit_event(domain, WARD_PROTECTION_TEARDOWN, "Finished", NULL,
                                now->last_duration_us);
 }
 
 static void
+notice_failure(WardDomain *domain, const WardTeardownActual *now)
+{
+    g_autofree char *codes = ward_teardown_describe_failure(now);
+
+    g_warning("domain '%s': teardown: %s", ward_domain_get_name(domain), codes);
+    ward_domain_emit_event(domain, WARD_PROTECTION_TEARDOWN, "Failed", codes,
+                           (guint64)now->rc << 16 | now->rrc);
+}
+
+/* Some begin and end between two looks. Of those before the first look nothing is told. */
+static void
 teardown_notice(WardManager *manager, WardDomain *domain, const WardActual *before)
 {
     const WardTeardownActual *now = &ward_domain_get_actual(domain)->teardown;
-    WardJob *job = ward_domain_get_teardown_job(domain);
+    const WardTeardownActual *then = &before->teardown;
+    WardTeardownCounts *since = &domain->teardown_since;
     gboolean running = now->phase == WARD_TEARDOWN_PHASE_RUNNING;
+    gboolean missed = then->counted && has_more(now, now->counts.started, then->counts.started);
 
-    if (running && !job)
+    if (!ward_domain_get_teardown_job(domain) && (running || missed)) {
+        *since = then->counted ? then->counts : now->counts;
         begin_job(manager, domain, now);
-    else if (running)
-        ward_job_set_progress(job, now->bytes_done, now->bytes_total);
-    else if (job)
-        end_job(manager, domain, now);
+    } else if (running) {
+        ward_job_set_progress(ward_domain_get_teardown_job(domain), now->bytes_done,
+                              now->bytes_total);
+    }
+    if (!running && ward_domain_get_teardown_job(domain))
+        end_job(manager, domain, now, since);
+    if (then->counted && has_more(now, now->counts.failed, then->counts.failed))
+        notice_failure(domain, now);
 }
 
 /* A domain that is torn down slowly is not in danger: nothing to stop it for. */

@@ -186,3 +186,28 @@ ward_control_vm_get_fd(WardControlVm *self)
 {
     return self->fd;
 }
+
+int
+ward_control_vm_ioctl(WardControlVm *self, unsigned long request, void *argument)
+{
+    return ioctl(self->fd, request, argument);
+}
+
+int
+ward_control_try_ioctl(unsigned long request, void *argument)
+{
+    int kvm = open_kvm();
+    int vm = kvm < 0 ? -1 : ioctl(kvm, KVM_CREATE_VM, 0);
+    int fd = vm < 0 ? -1 : open_control(getpid());
+    int result = fd < 0 ? -1 : ioctl(fd, request, argument);
+    int saved = errno;
+
+    if (fd >= 0)
+        close(fd);
+    if (vm >= 0)
+        close(vm);
+    if (kvm >= 0)
+        close(kvm);
+    errno = saved;
+    return result;
+}

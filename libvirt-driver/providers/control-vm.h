@@ -36,6 +36,13 @@ gboolean
 ward_control_vm_set_policy(WardControlVm *self, guint64 mask, guint64 value, GError **error);
 int ward_control_vm_get_fd(WardControlVm *self);
 
+/* ioctl() on the control fd: -1 and errno when it fails. */
+int ward_control_vm_ioctl(WardControlVm *self, unsigned long request, void *argument);
+
+/* The same on the control fd of an empty VM of this process, made for the length of the call: what
+ * the VMs of this kernel know can be asked before there is a domain. */
+int ward_control_try_ioctl(unsigned long request, void *argument);
+
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardControlVm, ward_control_vm_unref)
 
 G_END_DECLS

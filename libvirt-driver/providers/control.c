@@ -9,9 +9,13 @@
  * everything that counts, so a daemon that starts anew opens it again and finds all as it was.
  */
 #include "control-introspection.h"
+#include "control-teardown.h"
 #include "control-vm.h"
 #include "ward-error.h"
 #include "ward-providers.h"
+
+/* How often it is looked whether QEMU still has the thread that a guest was set aside for. */
+#define LOOK_AT_QEMU_MS 1000
 
 #define WARD_TYPE_CONTROL_PROVIDER (ward_control_provider_get_type())
 G_DECLARE_FINAL_TYPE(WardControlProvider, ward_control_provider, WARD, CONTROL_PROVIDER, GObject)
@@ -22,6 +26,7 @@ struct _WardControlProvider {
     WardProvider *stock;
     GMutex lock;     /* guards vms */
     GHashTable *vms; /* UUID to WardControlVm */
+    WardControlTeardown *teardown;
 };
 
 static void ward_control_provider_iface_init(WardProviderInterface *iface);
@@ -93,17 +98,36 @@ read_info(WardProvider *provider,
     return vm && ward_control_vm_get_info(vm, info, error);
 }
 
+/* Where the stock kernel's cannot be had, there is nothing to steer either. */
+static void
+probe_teardown(WardProvider *provider, WardSupport *support)
+{
+    g_autofree char *stock_reason = NULL;
+    g_autoptr(GError) error = NULL;
+
+    ward_provider_probe(get_stock(provider), WARD_PROTECTION_TEARDOWN, NULL, support);
+    if (!support->supported)
+        return;
+    if (ward_control_teardown_is_enabled(&error)) {
+        support->provider = ward_provider_get_name(provider);
+        ward_support_set(support, TRUE, "the patched kernel's, for each domain");
+        return;
+    }
+    stock_reason = g_steal_pointer(&support->reason);
+    ward_support_set(support, TRUE, "%s; %s", stock_reason, error->message);
+}
+
 static void
 probe(WardProvider *provider,
       WardProtection protection,
       const char *capabilities,
       WardSupport *support)
 {
-    if (protection != WARD_PROTECTION_INTROSPECTION) {
+    if (protection == WARD_PROTECTION_TEARDOWN)
+        probe_teardown(provider, support);
+    else if (protection != WARD_PROTECTION_INTROSPECTION)
         ward_provider_probe(get_stock(provider), protection, capabilities, support);
-        return;
-    }
-    if (ward_control_introspection_is_enabled())
+    else if (ward_control_introspection_is_enabled())
         ward_support_set(support, TRUE, "the patched kernel's KVMI");
     else
         ward_support_set(support, FALSE,
@@ -120,12 +144,40 @@ is_ready(WardProvider *provider, const WardTarget *target)
     return vm != NULL;
 }
 
+/* What this kernel does not do itself, the stock provider does. */
+static gboolean
+is_left_to_stock(GError **error)
+{
+    if (!g_error_matches(*error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED))
+        return FALSE;
+    g_clear_error(error);
+    return TRUE;
+}
+
+static gboolean
+prove_teardown(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+    g_autoptr(GError) local = NULL;
+    struct kvm_control_info info;
+
+    if (!vm || !ward_control_vm_get_info(vm, &info, error))
+        return FALSE;
+    if (ward_control_teardown_prove(vm, target, &info.item[WARD_PROTECTION_TEARDOWN], &local) ||
+        is_left_to_stock(&local))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
 static gboolean
 prove(WardProvider *provider, const WardTarget *target, WardProtection protection, GError **error)
 {
     struct kvm_control_info info;
     const struct kvm_control_item *item = &info.item[protection];
 
+    if (protection == WARD_PROTECTION_TEARDOWN)
+        return prove_teardown(provider, target, error);
     /* The other protections are not the kernel's yet: there is nothing to be late with. */
     if (protection != WARD_PROTECTION_INTROSPECTION)
         return TRUE;
@@ -147,6 +199,81 @@ forget(WardProvider *provider, const WardTarget *target)
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
 
     g_hash_table_remove(self->vms, target->uuid);
+    ward_control_teardown_forget(self->teardown, target->uuid);
+}
+
+static WardProviderInterface *
+stock_iface(WardProvider *provider)
+{
+    return WARD_PROVIDER_GET_IFACE(get_stock(provider));
+}
+
+/* teardown */
+
+static gboolean
+teardown_set(WardProvider *provider,
+             const WardTarget *target,
+             WardTeardownMode mode,
+             GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+    g_autoptr(GError) local = NULL;
+
+    if (!vm)
+        return FALSE;
+    if (ward_control_teardown_set(vm, target, mode, &local))
+        return TRUE;
+    if (is_left_to_stock(&local))
+        return stock_iface(provider)->teardown_set(get_stock(provider), target, mode, error);
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
+/* The stock provider sees what the kernel does not tell: QEMU's helper for the exit, and the thread
+ * that QEMU performs a teardown with. While there is one, nothing is abandoned. */
+static gboolean
+teardown_read(WardProvider *provider,
+              const WardTarget *target,
+              WardTeardownActual *actual,
+              GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+    WardControlTeardown *teardown = WARD_CONTROL_PROVIDER(provider)->teardown;
+    g_autoptr(GError) local = NULL;
+    WardTeardownActual seen = {0};
+
+    if (!vm || !stock_iface(provider)->teardown_read(get_stock(provider), target, &seen, error))
+        return FALSE;
+    if (ward_control_teardown_read(teardown, vm, target, actual, &local)) {
+        actual->exit_helper = seen.exit_helper;
+        if (actual->abandoned && seen.phase == WARD_TEARDOWN_PHASE_RUNNING) {
+            actual->abandoned = FALSE;
+            actual->look_ms = LOOK_AT_QEMU_MS;
+        }
+        return TRUE;
+    }
+    *actual = seen;
+    if (is_left_to_stock(&local))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
+static gboolean
+teardown_cancel(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+
+    return vm && ward_control_teardown_cancel(vm, target, error);
+}
+
+static gboolean
+teardown_perform(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+
+    return vm && ward_control_teardown_perform(WARD_CONTROL_PROVIDER(provider)->teardown, vm,
+                                               target, provider, error);
 }
 
 /* introspection */
@@ -188,30 +315,6 @@ introspection_read(WardProvider *provider,
 
 /* what stock does */
 
-static WardProviderInterface *
-stock_iface(WardProvider *provider)
-{
-    return WARD_PROVIDER_GET_IFACE(get_stock(provider));
-}
-
-static gboolean
-teardown_set(WardProvider *provider,
-             const WardTarget *target,
-             WardTeardownMode mode,
-             GError **error)
-{
-    return stock_iface(provider)->teardown_set(get_stock(provider), target, mode, error);
-}
-
-static gboolean
-teardown_read(WardProvider *provider,
-              const WardTarget *target,
-              WardTeardownActual *actual,
-              GError **error)
-{
-    return stock_iface(provider)->teardown_read(get_stock(provider), target, actual, error);
-}
-
 static gboolean
 trustdomain_capacity(WardProvider *provider, WardTrustdomainCapacity *capacity, GError **error)
 {
@@ -235,6 +338,7 @@ ward_control_provider_finalize(GObject *object)
     WardControlProvider *self = WARD_CONTROL_PROVIDER(object);
 
     g_hash_table_unref(self->vms);
+    ward_control_teardown_unref(self->teardown);
     g_mutex_clear(&self->lock);
     g_object_unref(self->stock);
     G_OBJECT_CLASS(ward_control_provider_parent_class)->finalize(object);
@@ -251,7 +355,7 @@ ward_control_provider_init(WardControlProvider *self)
 {
     g_mutex_init(&self->lock);
     self->vms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, drop_vm);
-    self->stock = ward_stock_provider_new("");
+    self->teardown = ward_control_teardown_new();
 }
 
 static void
@@ -264,6 +368,8 @@ ward_control_provider_iface_init(WardProviderInterface *iface)
     iface->forget = forget;
     iface->teardown_set = teardown_set;
     iface->teardown_read = teardown_read;
+    iface->teardown_cancel = teardown_cancel;
+    iface->teardown_perform = teardown_perform;
     iface->trustdomain_capacity = trustdomain_capacity;
     iface->trustdomain_read = trustdomain_read;
     iface->introspection_hook = introspection_hook;
@@ -272,11 +378,16 @@ ward_control_provider_iface_init(WardProviderInterface *iface)
 }
 
 WardProvider *
-ward_control_provider_new(GError **error)
+ward_control_provider_new(const char *root, GError **error)
 {
-    if (ward_control_check_extension(KVM_CAP_CONTROL))
-        return g_object_new(WARD_TYPE_CONTROL_PROVIDER, NULL);
-    g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED,
-                "this kernel's KVM has no control: virtward's kernel patches are needed");
-    return NULL;
+    WardControlProvider *self;
+
+    if (!ward_control_check_extension(KVM_CAP_CONTROL)) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED,
+                    "this kernel's KVM has no control: virtward's kernel patches are needed");
+        return NULL;
+    }
+    self = g_object_new(WARD_TYPE_CONTROL_PROVIDER, NULL);
+    self->stock = ward_stock_provider_new(root);
+    return WARD_PROVIDER(self);
 }

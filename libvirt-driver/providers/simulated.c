@@ -19,13 +19,25 @@
 #define ENTRIES_PER_SECOND 1000
 #define TRUSTDOMAIN_KEYS 31
 
+/* After that long a guest that is set aside is taken for one that QEMU forgot. */
+#define TEARDOWN_ABANDONED_US (2 * G_USEC_PER_SEC)
+
 /* The keys of a domain's group. Times are of the monotonic clock, in microseconds. */
 #define KEY_TEARDOWN_MODE "teardown-mode"
 #define KEY_TEARDOWN_START "teardown-start"
 #define KEY_TEARDOWN_TOTAL "teardown-total"
 #define KEY_TEARDOWN_CANCELLED "teardown-cancelled"
+#define KEY_TEARDOWN_SET_ASIDE "teardown-set-aside"
+#define KEY_TEARDOWN_STARTED "teardown-started" /* these three: how often */
+#define KEY_TEARDOWN_STOPPED "teardown-stopped"
+#define KEY_TEARDOWN_FAILED "teardown-failed"
 #define KEY_TRUSTDOMAIN "trustdomain-key"
 #define KEY_ISOLATION_SINCE "isolation-since"
+
+/* What goes wrong in a machine whose file is edited while no daemon runs, for the tests and the
+ * demo: QEMU sets aside and does no more; the Ultravisor refuses, with rc << 16 | rrc. */
+#define KEY_TEARDOWN_FORGETS "teardown-forgets"
+#define KEY_TEARDOWN_REFUSAL "teardown-refusal"
 
 #define WARD_TYPE_SIMULATED_PROVIDER (ward_simulated_provider_get_type())
 G_DECLARE_FINAL_TYPE(
@@ -110,26 +122,67 @@ teardown_set(WardProvider *provider,
 }
 
 /* Needs the lock. */
-static void
-read_teardown(WardProvider *provider, const WardTarget *target, WardTeardownActual *actual)
+static guint64
+get_number(WardProvider *provider, const WardTarget *target, const char *key)
 {
-    GKeyFile *machine = get_machine(provider);
-    guint64 start = g_key_file_get_uint64(machine, target->uuid, KEY_TEARDOWN_START, NULL);
-    guint64 end = g_key_file_get_uint64(machine, target->uuid, KEY_TEARDOWN_CANCELLED, NULL);
-    guint64 total = g_key_file_get_uint64(machine, target->uuid, KEY_TEARDOWN_TOTAL, NULL);
+    return g_key_file_get_uint64(get_machine(provider), target->uuid, key, NULL);
+}
+
+/* Needs the lock. */
+static void
+set_number(WardProvider *provider, const WardTarget *target, const char *key, guint64 value)
+{
+    g_key_file_set_uint64(get_machine(provider), target->uuid, key, value);
+}
+
+/* Needs the lock. */
+static void
+read_progress(WardProvider *provider, const WardTarget *target, WardTeardownActual *actual)
+{
+    guint64 start = get_number(provider, target, KEY_TEARDOWN_START);
+    guint64 end = get_number(provider, target, KEY_TEARDOWN_CANCELLED);
+    guint64 total = get_number(provider, target, KEY_TEARDOWN_TOTAL);
+    guint64 refusal = get_number(provider, target, KEY_TEARDOWN_REFUSAL);
     guint64 now = end ? end : (guint64)g_get_monotonic_time();
     gdouble done = (now - start) / 1e6 * TEARDOWN_BYTES_PER_SECOND;
 
-    actual->cancellable = TRUE;
-    actual->phase = WARD_TEARDOWN_PHASE_NONE;
-    if (!start)
-        return;
     actual->bytes_total = total;
     actual->bytes_done = done < total ? (guint64)done : total;
-    if (actual->bytes_done < total)
+    if (actual->bytes_done < total) {
         actual->phase = end ? WARD_TEARDOWN_PHASE_INTERRUPTED : WARD_TEARDOWN_PHASE_RUNNING;
-    else
+        return;
+    }
+    actual->last_failed = refusal != 0;
+    actual->counts.failed += actual->last_failed;
+    actual->rc = refusal ? refusal >> 16 : 1;
+    actual->rrc = refusal;
+    if (!actual->last_failed)
         actual->last_duration_us = total * G_USEC_PER_SEC / TEARDOWN_BYTES_PER_SECOND;
+}
+
+/* Needs the lock. */
+static void
+read_teardown(WardProvider *provider, const WardTarget *target, WardTeardownActual *actual)
+{
+    guint64 since = get_number(provider, target, KEY_TEARDOWN_SET_ASIDE);
+    guint64 age = g_get_monotonic_time() - since;
+
+    *actual = (WardTeardownActual){
+        .cancellable = TRUE,
+        .counted = TRUE,
+        .counts = {.started = get_number(provider, target, KEY_TEARDOWN_STARTED),
+                   .stopped = get_number(provider, target, KEY_TEARDOWN_STOPPED),
+                   .failed = get_number(provider, target, KEY_TEARDOWN_FAILED)},
+    };
+    if (has_key(provider, target, KEY_TEARDOWN_START))
+        read_progress(provider, target, actual);
+    if (!since || actual->phase == WARD_TEARDOWN_PHASE_RUNNING)
+        return;
+    actual->phase = WARD_TEARDOWN_PHASE_SET_ASIDE;
+    actual->bytes_done = actual->bytes_total = 0;
+    actual->abandoned = age >= TEARDOWN_ABANDONED_US;
+    if (!actual->abandoned)
+        actual->look_ms = (TEARDOWN_ABANDONED_US - age) / 1000 + 1;
 }
 
 static gboolean
@@ -156,34 +209,63 @@ teardown_cancel(WardProvider *provider, const WardTarget *target, GError **error
                     "domain '%s': no teardown is running", target->name);
         return FALSE;
     }
-    g_key_file_set_uint64(get_machine(provider), target->uuid, KEY_TEARDOWN_CANCELLED,
-                          g_get_monotonic_time());
+    set_number(provider, target, KEY_TEARDOWN_CANCELLED, g_get_monotonic_time());
+    set_number(provider, target, KEY_TEARDOWN_STOPPED, actual.counts.stopped + 1);
     return save_machine(provider, error);
 }
 
-/* The memory of the guest that was is set aside: more of it while an earlier teardown runs, a new
- * teardown otherwise, with what an interrupted one left. */
+/* More of it while an earlier teardown runs, a new teardown otherwise, with what an interrupted one
+ * left. Needs the lock. */
+static void
+begin_teardown(WardProvider *provider, const WardTarget *target)
+{
+    guint64 total = target->memory_bytes;
+    WardTeardownActual actual;
+
+    read_teardown(provider, target, &actual);
+    if (actual.phase == WARD_TEARDOWN_PHASE_RUNNING) {
+        total += actual.bytes_total;
+    } else {
+        total += actual.bytes_total - actual.bytes_done;
+        g_key_file_remove_key(get_machine(provider), target->uuid, KEY_TEARDOWN_CANCELLED, NULL);
+        set_number(provider, target, KEY_TEARDOWN_START, g_get_monotonic_time());
+        set_number(provider, target, KEY_TEARDOWN_FAILED, actual.counts.failed);
+        set_number(provider, target, KEY_TEARDOWN_STARTED, actual.counts.started + 1);
+    }
+    set_number(provider, target, KEY_TEARDOWN_TOTAL, total);
+}
+
+static gboolean
+teardown_perform(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    if (!has_key(provider, target, KEY_TEARDOWN_SET_ASIDE))
+        return TRUE;
+    begin_teardown(provider, target);
+    g_key_file_remove_key(get_machine(provider), target->uuid, KEY_TEARDOWN_SET_ASIDE, NULL);
+    ward_provider_emit_changed(provider, target->uuid);
+    return save_machine(provider, error);
+}
+
+/* The memory of the guest that was is set aside, and QEMU begins to destroy it. While something is
+ * set aside QEMU destroys the next guest before it boots again, and that one with it. */
 static void
 teardown_rebooted(WardProvider *provider, const WardTarget *target)
 {
     g_autoptr(GMutexLocker) locker = lock_machine(provider);
     GKeyFile *machine = get_machine(provider);
     g_autofree char *mode = g_key_file_get_string(machine, target->uuid, KEY_TEARDOWN_MODE, NULL);
-    WardTeardownActual actual = {0};
-    guint64 total = target->memory_bytes;
     g_autoptr(GError) error = NULL;
 
     if (g_strcmp0(mode, "async") != 0)
         return;
-    read_teardown(provider, target, &actual);
-    if (actual.phase == WARD_TEARDOWN_PHASE_RUNNING) {
-        total += actual.bytes_total;
-    } else {
-        total += actual.bytes_total - actual.bytes_done;
-        g_key_file_remove_key(machine, target->uuid, KEY_TEARDOWN_CANCELLED, NULL);
-        g_key_file_set_uint64(machine, target->uuid, KEY_TEARDOWN_START, g_get_monotonic_time());
-    }
-    g_key_file_set_uint64(machine, target->uuid, KEY_TEARDOWN_TOTAL, total);
+    if (g_key_file_remove_key(machine, target->uuid, KEY_TEARDOWN_SET_ASIDE, NULL))
+        g_info("domain '%s': simulated: a synchronous reboot", target->name);
+    else if (g_key_file_get_boolean(machine, target->uuid, KEY_TEARDOWN_FORGETS, NULL))
+        set_number(provider, target, KEY_TEARDOWN_SET_ASIDE, g_get_monotonic_time());
+    else
+        begin_teardown(provider, target);
     if (!save_machine(provider, &error))
         g_warning("%s", error->message);
 }
@@ -447,6 +529,7 @@ ward_simulated_provider_iface_init(WardProviderInterface *iface)
     iface->teardown_set = teardown_set;
     iface->teardown_read = teardown_read;
     iface->teardown_cancel = teardown_cancel;
+    iface->teardown_perform = teardown_perform;
     iface->teardown_rebooted = teardown_rebooted;
     iface->trustdomain_capacity = trustdomain_capacity;
     iface->trustdomain_read = trustdomain_read;

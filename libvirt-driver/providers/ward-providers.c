@@ -7,12 +7,12 @@ WardProvider *
 ward_providers_create(const char *name, const char *state_dir, GError **error)
 {
     if (g_str_equal(name, "auto")) {
-        WardProvider *control = ward_control_provider_new(NULL);
+        WardProvider *control = ward_control_provider_new("", NULL);
 
         return control ? control : ward_stock_provider_new("");
     }
     if (g_str_equal(name, "control"))
-        return ward_control_provider_new(error);
+        return ward_control_provider_new("", error);
     if (g_str_equal(name, "stock"))
         return ward_stock_provider_new("");
     if (g_str_equal(name, "simulated"))

@@ -13,11 +13,12 @@ G_BEGIN_DECLS
  */
 WardProvider *ward_providers_create(const char *name, const char *state_dir, GError **error);
 
+/* In these two @root is prepended to /proc and /sys: "" but in tests. */
+
 /* NOT_SUPPORTED on a kernel without virtward's patches. What that kernel does not do itself, the
  * stock provider does. */
-WardProvider *ward_control_provider_new(GError **error);
+WardProvider *ward_control_provider_new(const char *root, GError **error);
 
-/* @root is prepended to /proc and /sys: "" but in tests. */
 WardProvider *ward_stock_provider_new(const char *root);
 
 /* The machine is kept in @state_dir, so that a daemon started again finds the same machine, as it

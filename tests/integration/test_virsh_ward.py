@@ -141,7 +141,16 @@ class StateTest(AnswersTest):
         )
         (entry,) = self.ward_json("teardown-list")["teardowns"]
         self.assertEqual((entry["bytesDone"], entry["bytesTotal"]), (512 << 20, 1 << 30))
-        self.assertEqual(entry["lastDuration"], 1250000)
+        self.assertEqual((entry["lastDuration"], entry["lastError"]), (1250000, ""))
+
+    def test_teardown_list_tells_what_went_wrong(self):
+        values = {"LastError": "the Ultravisor refused", "Phase": "set-aside"}
+        self.fake.order("set", path=ALPHA, interface="Teardown1", values=values)
+        self.assertRegex(
+            self.ward_ok("teardown-list"), r"(?m)^ alpha +active +async +- +set-aside +50 % +failed$"
+        )
+        (entry,) = self.ward_json("teardown-list")["teardowns"]
+        self.assertEqual(entry["lastError"], "the Ultravisor refused")
 
     def test_capacity_leaves_out_what_the_host_does_not_tell(self):
         self.assertEqual(self.ward_ok("-q", "trustdomain-capacity"), "Total:          15\n")

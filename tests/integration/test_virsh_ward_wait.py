@@ -52,6 +52,14 @@ class TeardownWaitTest(VirshWardCase):
         self.assertEqual(process.returncode, 1)
         self.assertIn("error: the teardown of domain 'alpha' was interrupted", error)
 
+    def test_a_guest_that_stays_set_aside_is_an_error(self):
+        process = self.popen("teardown-wait", "alpha")
+        self.wait_for_call("Teardown1.Wait")
+        self.release("set-aside")
+        _, error = process.communicate(timeout=PATIENCE)
+        self.assertEqual(process.returncode, 1)
+        self.assertIn("error: domain 'alpha' has an old guest set aside that nobody", error)
+
     def test_json_tells_the_phase_it_ended_in(self):
         process = self.popen("--format", "json", "teardown-wait", "alpha")
         self.wait_for_call("Teardown1.Wait")
@@ -158,6 +166,12 @@ class EventsTest(VirshWardCase):
             "Interrupted",
             [0],
             "event 'teardown-interrupted' for domain 'alpha': left 0 B",
+        ),
+        (
+            "Teardown1",
+            "Failed",
+            ["the Ultravisor refused", 258, 772],
+            "event 'teardown-failed' for domain 'alpha': reason the Ultravisor refused",
         ),
         (
             "TrustDomain1",

@@ -70,6 +70,7 @@ OBJECTS = {
             BytesDone=512 << 20,
             BytesTotal=1 << 30,
             LastDuration=1250000,
+            LastError="",
             Job=JOB,
         ),
         "TrustDomain1": common(Life="running", Admission="wait", Timeout=30, OnReboot="recreate"),

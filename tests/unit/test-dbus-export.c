@@ -189,6 +189,8 @@ events_become_signals(Fixture *f, gconstpointer data)
                           G_GUINT64_CONSTANT(17));
     g_signal_emit_by_name(domain, "event", WARD_PROTECTION_TEARDOWN, "Interrupted", NULL,
                           G_GUINT64_CONSTANT(18));
+    g_signal_emit_by_name(domain, "event", WARD_PROTECTION_TEARDOWN, "Failed", "refused",
+                          G_GUINT64_CONSTANT(0x01020304));
     g_signal_emit_by_name(domain, "event", WARD_PROTECTION_TRUSTDOMAIN, "LifeChanged",
                           "running stopping", G_GUINT64_CONSTANT(0));
     g_signal_emit_by_name(domain, "event", WARD_PROTECTION_ISOLATION, "Violation", NULL,
@@ -197,6 +199,7 @@ events_become_signals(Fixture *f, gconstpointer data)
     g_assert_true(saw(f, PATH ".Started (4096,)"));
     g_assert_true(saw(f, PATH ".Finished (17,)"));
     g_assert_true(saw(f, PATH ".Interrupted (18,)"));
+    g_assert_true(saw(f, PATH ".Failed ('refused', 258, 772)"));
     g_assert_true(saw(f, PATH ".LifeChanged ('running', 'stopping')"));
 }
 

@@ -81,6 +81,35 @@ actual(Fixture *f)
 }
 
 static void
+on_job_finished(WardJob *job, const char *result, const char *message, Fixture *f)
+{
+    g_string_append_printf(f->events, "job %s '%s'\n", result, message);
+}
+
+static void
+on_job_added(WardManager *manager, WardJob *job, Fixture *f)
+{
+    g_signal_connect(job, "finished", G_CALLBACK(on_job_finished), f);
+}
+
+static void
+on_event(WardDomain *domain,
+         WardProtection protection,
+         const char *name,
+         const char *text,
+         guint64 detail,
+         Fixture *f)
+{
+    g_string_append_printf(f->events, "%s %" G_GUINT64_FORMAT "\n", name, detail);
+}
+
+static void
+on_domain_added(WardManager *manager, WardDomain *domain, Fixture *f)
+{
+    g_signal_connect(domain, "event", G_CALLBACK(on_event), f);
+}
+
+static void
 start_manager(Fixture *f)
 {
     g_autoptr(GError) error = NULL;
@@ -88,6 +117,8 @@ start_manager(Fixture *f)
     f->provider = ward_simulated_provider_new(f->state_dir, &error);
     g_assert_no_error(error);
     f->manager = ward_manager_new(URI, f->state_dir, f->provider);
+    g_signal_connect(f->manager, "job-added", G_CALLBACK(on_job_added), f);
+    g_signal_connect(f->manager, "domain-added", G_CALLBACK(on_domain_added), f);
     ward_manager_start(f->manager);
     WAIT(ward_manager_get_connected(f->manager));
     WAIT(ward_manager_lookup_domain(f->manager, "test", NULL));
@@ -329,6 +360,80 @@ test_restart_finds_the_same_machine(Fixture *f, gconstpointer data)
     g_assert_cmpuint(actual(f)->teardown.bytes_done, ==, MEMORY);
 }
 
+/* Something in the machine goes wrong from now on. The daemon is down while it is changed. */
+static void
+break_machine(Fixture *f, const char *key, guint64 value)
+{
+    g_autofree char *path = g_build_filename(f->state_dir, "simulated-machine.conf", NULL);
+    g_autoptr(GKeyFile) machine = g_key_file_new();
+    g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, value);
+
+    stop_manager(f);
+    g_assert_true(g_key_file_load_from_file(machine, path, G_KEY_FILE_NONE, NULL));
+    g_key_file_set_value(machine, f->uuid, key, value == 1 ? "true" : text);
+    g_assert_true(g_key_file_save_to_file(machine, path, NULL));
+    start_manager(f);
+    WAIT(find(f) && actual(f)->teardown.counted);
+}
+
+static void
+test_failed_teardown_says_so(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GAsyncResult) waited = NULL;
+    g_autoptr(GError) error = NULL;
+
+    define(f, PROTECTION("<ward:teardown/>"));
+    g_assert_cmpint(virDomainCreate(f->dom), ==, 0);
+    WAIT(find(f) && actual(f)->teardown.counted);
+    break_machine(f, "teardown-refusal", 0x01020304);
+    reboot(f);
+    WAIT(ward_domain_get_teardown_job(find(f)));
+    ward_manager_teardown_wait_async(f->manager, find(f), 0, NULL, on_result, &waited);
+    WAIT(waited);
+    g_assert_false(ward_manager_teardown_wait_finish(f->manager, waited, &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_FAILED);
+    g_assert_nonnull(strstr(error->message, "rc 0x0102, rrc 0x0304"));
+    g_assert_nonnull(strstr(f->events->str, "job failed 'the Ultravisor refused"));
+    g_assert_nonnull(strstr(f->events->str, "Failed 16909060\n")); /* 0x01020304 */
+    g_assert_null(strstr(f->events->str, "Finished"));
+    g_assert_cmpstr(status(f), ==, "protected"); /* nobody is in danger */
+    g_assert_nonnull(strstr(actual(f)->common[WARD_PROTECTION_TEARDOWN].reason, "0x0102"));
+
+    /* Told once: a daemon that starts anew knows it, and did not see it happen. */
+    g_string_truncate(f->events, 0);
+    stop_manager(f);
+    start_manager(f);
+    WAIT(find(f) && actual(f)->teardown.counted);
+    g_assert_true(actual(f)->teardown.last_failed);
+    reboot(f);
+    WAIT(strstr(f->events->str, "Started"));
+    g_assert_null(strstr(f->events->str, "Failed"));
+}
+
+static void
+test_guest_that_qemu_forgets_is_torn_down(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GAsyncResult) waited = NULL;
+    g_autoptr(GError) error = NULL;
+
+    define(f, PROTECTION("<ward:teardown/>"));
+    g_assert_cmpint(virDomainCreate(f->dom), ==, 0);
+    WAIT(find(f) && actual(f)->teardown.counted);
+    break_machine(f, "teardown-forgets", TRUE);
+    reboot(f);
+    WAIT(actual(f)->teardown.phase == WARD_TEARDOWN_PHASE_SET_ASIDE);
+    g_assert_null(ward_domain_get_teardown_job(find(f)));
+    g_assert_cmpuint(actual(f)->teardown.bytes_total, ==, 0);
+    ward_manager_teardown_wait_async(f->manager, find(f), 0, NULL, on_result, &waited);
+    WAIT(waited); /* not before the daemon has done it */
+    g_assert_true(ward_manager_teardown_wait_finish(f->manager, waited, &error));
+    g_assert_no_error(error);
+    g_assert_cmpint(actual(f)->teardown.phase, ==, WARD_TEARDOWN_PHASE_NONE);
+    g_assert_cmpuint(actual(f)->teardown.bytes_done, ==, MEMORY);
+    g_assert_nonnull(strstr(f->events->str, "job completed ''"));
+    g_assert_null(strstr(f->events->str, "Failed"));
+}
+
 static void
 test_hook_arms_and_proves(Fixture *f, gconstpointer data)
 {
@@ -392,6 +497,7 @@ int
 main(int argc, char **argv)
 {
     g_test_init(&argc, &argv, NULL);
+    g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns of failures */
     ADD("/manager/follows-a-domain", test_follows_a_domain);
     ADD("/manager/lookup", test_lookup);
     ADD("/manager/live-and-config-are-apart", test_live_and_config_are_apart);
@@ -400,6 +506,8 @@ main(int argc, char **argv)
     ADD("/manager/failed-reading-is-repeated", test_failed_reading_is_repeated);
     ADD("/manager/reboot-makes-a-job", test_reboot_makes_a_job);
     ADD("/manager/restart-finds-the-same-machine", test_restart_finds_the_same_machine);
+    ADD("/manager/failed-teardown-says-so", test_failed_teardown_says_so);
+    ADD("/manager/forgotten-guest-is-torn-down", test_guest_that_qemu_forgets_is_torn_down);
     ADD("/manager/hook-arms-and-proves", test_hook_arms_and_proves);
     ADD("/manager/hook-refuses-what-is-not-there", test_hook_refuses_what_is_not_there);
     ADD("/manager/hook-warns-of-what-is-preferred", test_hook_warns_of_what_is_preferred);

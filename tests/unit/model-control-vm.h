@@ -1,0 +1,45 @@
+/* SPDX-License-Identifier: LGPL-2.1-or-later */
+/*
+ * model-control-vm.h: a model of the patched kernel behind the functions of control-vm.h
+ *
+ * There is one VM, of whoever asks. It answers KVM_TEARDOWN_* as
+ * kernel/teardown/files/Documentation/virt/kvm/teardown.rst says, and does nothing else: no kernel,
+ * no Ultravisor and no guest is involved.
+ */
+#pragma once
+
+#include <linux/kvm_teardown.h>
+
+#include "control-vm.h"
+
+typedef struct {
+    int refusal;       /* errno of all of KVM_TEARDOWN_*; 0: they work */
+    int probe_refusal; /* of the same on the empty VM */
+    int perform_refusal;
+    gboolean off_on_host; /* kvm.async_destroy=N */
+    struct kvm_control_info control;
+    struct kvm_teardown_info info;
+
+    guint performs; /* KVM_TEARDOWN_PERFORM, how often it was called */
+    GThread *performer;
+} ModelKernel;
+
+/* To be changed and read between these two. */
+ModelKernel *model_lock(void);
+void model_unlock(void);
+
+void model_reset(void);
+
+/* QEMU's side: a protected guest reboots, @age_seconds ago. FALSE: the kernel has answered EINVAL,
+ * and QEMU tears the guest down synchronously. */
+gboolean model_prepare(guint age_seconds);
+void model_qemu_performs(guint64 total);
+
+/* Until somebody is in KVM_TEARDOWN_PERFORM. */
+void model_wait_for_performer(void);
+
+/* The teardown that runs ends; 0, or rc << 16 | rrc of the Ultravisor's refusal. */
+void model_end_teardown(guint32 refusal);
+
+/* The control fd becomes readable. Main thread. */
+void model_wake_reader(gboolean gone);
