@@ -35,8 +35,10 @@
 #define KEY_ISOLATION_SINCE "isolation-since"
 
 /* What goes wrong in a machine whose file is edited while no daemon runs, for the tests and the
- * demo: QEMU sets aside and does no more; the Ultravisor refuses, with rc << 16 | rrc. */
+ * demo: QEMU sets aside and does no more; the kernel refuses to perform it for others, with that
+ * errno; the Ultravisor refuses, with rc << 16 | rrc. */
 #define KEY_TEARDOWN_FORGETS "teardown-forgets"
+#define KEY_TEARDOWN_PERFORM_ERRNO "teardown-perform-errno"
 #define KEY_TEARDOWN_REFUSAL "teardown-refusal"
 
 #define WARD_TYPE_SIMULATED_PROVIDER (ward_simulated_provider_get_type())
@@ -180,9 +182,11 @@ read_teardown(WardProvider *provider, const WardTarget *target, WardTeardownActu
         return;
     actual->phase = WARD_TEARDOWN_PHASE_SET_ASIDE;
     actual->bytes_done = actual->bytes_total = 0;
-    actual->abandoned = age >= TEARDOWN_ABANDONED_US;
-    if (!actual->abandoned)
+    if (age < TEARDOWN_ABANDONED_US)
         actual->look_ms = (TEARDOWN_ABANDONED_US - age) / 1000 + 1;
+    else
+        actual->perform_errno = get_number(provider, target, KEY_TEARDOWN_PERFORM_ERRNO);
+    actual->abandoned = age >= TEARDOWN_ABANDONED_US && !actual->perform_errno;
 }
 
 static gboolean
@@ -248,8 +252,8 @@ teardown_perform(WardProvider *provider, const WardTarget *target, GError **erro
     return save_machine(provider, error);
 }
 
-/* The memory of the guest that was is set aside, and QEMU begins to destroy it. While something is
- * set aside QEMU destroys the next guest before it boots again, and that one with it. */
+/* The memory of the guest that was is set aside, and QEMU begins to destroy it. A guest that resets
+ * again while it boots is not protected yet, and leaves nothing behind. */
 static void
 teardown_rebooted(WardProvider *provider, const WardTarget *target)
 {
@@ -258,11 +262,9 @@ teardown_rebooted(WardProvider *provider, const WardTarget *target)
     g_autofree char *mode = g_key_file_get_string(machine, target->uuid, KEY_TEARDOWN_MODE, NULL);
     g_autoptr(GError) error = NULL;
 
-    if (g_strcmp0(mode, "async") != 0)
+    if (g_strcmp0(mode, "async") != 0 || has_key(provider, target, KEY_TEARDOWN_SET_ASIDE))
         return;
-    if (g_key_file_remove_key(machine, target->uuid, KEY_TEARDOWN_SET_ASIDE, NULL))
-        g_info("domain '%s': simulated: a synchronous reboot", target->name);
-    else if (g_key_file_get_boolean(machine, target->uuid, KEY_TEARDOWN_FORGETS, NULL))
+    if (g_key_file_get_boolean(machine, target->uuid, KEY_TEARDOWN_FORGETS, NULL))
         set_number(provider, target, KEY_TEARDOWN_SET_ASIDE, g_get_monotonic_time());
     else
         begin_teardown(provider, target);
