@@ -2,7 +2,7 @@
 """virtward protecting a real libvirt domain, from a mistake in its XML to a killed daemon.
 
 Runs in tests/sandbox: libvirtd, QEMU, polkit, the bus, the hook and the daemon are the real ones;
-the patched kernel is not there yet, so the daemon runs with its simulated provider and says so.
+a patched kernel is not asked for, so the daemon runs with its simulated provider and says so.
 """
 
 import os
@@ -133,9 +133,10 @@ class Story:
         self.stage.run(f"virsh reset {NAME}")
         self.wait("Teardown1.Phase", "running")
         self.stage.run("virsh-ward job-list", shows=["teardown"])
+        self.stage.run("virsh-ward teardown-list", shows=[NAME, "running"])
         self.stage.run(f"virsh-ward teardown-wait {NAME}", live=True)
         self.wait("Teardown1.Phase", "none")
-        self.stage.run("virsh-ward teardown-list")
+        self.stage.run("virsh-ward teardown-list", shows=["none", "100 %"])
         self.stage.held("the teardown was watched to its end")
 
     def death(self):
@@ -157,6 +158,44 @@ class Story:
         self.stage.run(f"virsh-ward protection-info {NAME}", shows=["isolation", "active"])
         self.stage.held("the guest never noticed, and nothing was lost")
 
+    def break_machine(self, what, **keys):
+        print(self.stage.paint("2", f"--- from now on, in the model: {what}"), flush=True)
+        self.world.change_machine(NAME, **keys)
+        self.wait("Teardown1.Status", "active")
+
+    def forgotten(self):
+        self.stage.chapter(
+            "A QEMU that forgets",
+            """The kernel has set the old guest aside, and QEMU does not go on. There it would stay,
+            and make the next reboot a slow one.""",
+        )
+        self.break_machine("QEMU sets aside, and no more", teardown_forgets="true")
+        self.stage.run(f"virsh reset {NAME}")
+        self.wait("Teardown1.Phase", "running")
+        self.stage.run("virsh-ward job-list", shows=["teardown"])
+        self.stage.run(f"virsh-ward teardown-wait {NAME}", live=True)
+        self.wait("Teardown1.Phase", "none")
+        self.stage.held("virtward waited for QEMU for a while, and then did it")
+
+    def refused(self):
+        self.stage.chapter(
+            "An Ultravisor that refuses",
+            "The memory is destroyed, but the firmware does not let go of the guest that had it.",
+        )
+        self.break_machine(
+            "the Ultravisor refuses with rc 0x0102, rrc 0x0304",
+            teardown_forgets="false",
+            teardown_refusal=0x01020304,
+        )
+        self.stage.run(f"virsh reset {NAME}")
+        self.wait("Teardown1.Phase", "running")
+        self.stage.run(
+            f"virsh-ward teardown-wait {NAME}", succeeds=False, live=True, shows=["rc 0x0102"]
+        )
+        self.stage.run("virsh-ward teardown-list", shows=["failed"])
+        self.stage.run(f"virsh domstate {NAME}", shows=["running"])
+        self.stage.held("it is a failed job, with the firmware's codes; the guest runs on")
+
     def end(self):
         self.stage.chapter("The end", "The guest stops; its protections wait for the next start.")
         self.stage.run(f"virsh destroy {NAME}")
@@ -176,6 +215,8 @@ class Story:
             self.change,
             self.reboot,
             self.death,
+            self.forgotten,
+            self.refused,
             self.end,
         ):
             part()

@@ -3,17 +3,15 @@
 
 libvirt, QEMU and the bus are real; what the kernel and the Ultravisor do is the simulated machine's."""
 
-import configparser
+from ward_sandbox import WorldTestCase
 
-from ward_sandbox import WorldTestCase, domain_uuid
-
-MACHINE = "/run/virtward/simulated-machine.conf"
 ASYNC = '<ward:teardown onReboot="async"/>'
 REFUSED = (
     "the Ultravisor refused to end the old guest (rc 0x0102, rrc 0x0304); "
     "the memory that was donated for it is lost"
 )
-EOPNOTSUPP = "95"
+REFUSAL = 0x01020304
+EOPNOTSUPP = 95
 LONG = 2048  # MiB; 64 seconds of the simulated machine's, for what must not end meanwhile
 
 
@@ -29,17 +27,6 @@ class TeardownCase(WorldTestCase):
         self.world.virsh("start", name)
         self.client.wait_get(path, "Teardown1.Status", "active")
         return path
-
-    def change_machine(self, name, **keys):
-        """Changes the machine of a running domain while no daemon looks."""
-        self.world.ward.kill()
-        machine = configparser.ConfigParser(delimiters=["="], interpolation=None)
-        machine.read(MACHINE)
-        for key, value in keys.items():
-            machine[domain_uuid(name)][key.replace("_", "-")] = value
-        with open(MACHINE, "w", encoding="utf-8") as file:
-            machine.write(file, space_around_delimiters=False)
-        self.world.ward.start()
 
     def reset_once(self, name):
         """The BIOS of a guest that runs would reset it once more, and begin a teardown again."""
@@ -63,10 +50,10 @@ class TeardownCase(WorldTestCase):
 class FailureTest(TeardownCase):
     def test_a_refusal_of_the_ultravisor_is_told(self):
         path = self.start("refused")
-        self.change_machine("refused", teardown_refusal=str(0x01020304))
+        self.world.change_machine("refused", teardown_refusal=REFUSAL)
         self.client.wait_get(path, "Teardown1.Status", "active")
         record = self.client.record()
-        self.world.virsh("reset", "refused")
+        self.reset_once("refused")
         self.assertEqual(
             self.client.wait_signal(record, "Teardown1.Failed", path), (REFUSED, 0x0102, 0x0304)
         )
@@ -84,10 +71,10 @@ class FailureTest(TeardownCase):
 
     def test_whoever_waits_for_it_is_told(self):
         path = self.start("waited", memory=256)
-        self.change_machine("waited", teardown_refusal=str(0x01020304))
+        self.world.change_machine("waited", teardown_refusal=REFUSAL)
         self.client.wait_get(path, "Teardown1.Status", "active")
         record = self.client.record()
-        self.world.virsh("reset", "waited")
+        self.reset_once("waited")
         self.client.wait_signal(record, "Teardown1.Started", path)
         result = self.world.virsh_ward("teardown-wait", "waited", check=False)
         self.assertEqual(result.returncode, 1)
@@ -97,10 +84,10 @@ class FailureTest(TeardownCase):
 class SetAsideTest(TeardownCase):
     def test_what_qemu_forgets_the_daemon_performs(self):
         path = self.start("forgotten")
-        self.change_machine("forgotten", teardown_forgets="true")
+        self.world.change_machine("forgotten", teardown_forgets="true")
         self.client.wait_get(path, "Teardown1.Status", "active")
         record = self.client.record()
-        self.world.virsh("reset", "forgotten")
+        self.reset_once("forgotten")
         self.client.wait_signal(record, "Teardown1.Finished", path)
         self.client.wait_get(path, "Teardown1.Phase", "none")
         self.assertEqual(self.phases(record, path), ["set-aside", "running", "none"])
@@ -108,9 +95,9 @@ class SetAsideTest(TeardownCase):
 
     def test_what_nobody_can_perform_stays_visible(self):
         path = self.start("stuck")
-        self.change_machine("stuck", teardown_forgets="true", teardown_perform_errno=EOPNOTSUPP)
+        self.world.change_machine("stuck", teardown_forgets="true", teardown_perform_errno=EOPNOTSUPP)
         self.client.wait_get(path, "Teardown1.Status", "active")
-        self.world.virsh("reset", "stuck")
+        self.reset_once("stuck")
         self.client.wait_get(path, "Teardown1.Phase", "set-aside")
         result = self.world.virsh_ward("teardown-wait", "stuck", check=False)
         self.assertEqual(result.returncode, 1)
@@ -124,11 +111,11 @@ class SetAsideTest(TeardownCase):
 
     def test_a_daemon_that_has_just_started_performs_it(self):
         path = self.start("met")
-        self.change_machine("met", teardown_forgets="true", teardown_perform_errno=EOPNOTSUPP)
+        self.world.change_machine("met", teardown_forgets="true", teardown_perform_errno=EOPNOTSUPP)
         self.client.wait_get(path, "Teardown1.Status", "active")
-        self.world.virsh("reset", "met")
+        self.reset_once("met")
         self.client.wait_get(path, "Teardown1.Phase", "set-aside")
-        self.change_machine("met", teardown_perform_errno="0")
+        self.world.change_machine("met", teardown_perform_errno="0")
         self.client.wait_get(path, "Teardown1.Phase", "none")
         self.assertGreater(self.client.get(path, "Teardown1.LastDuration"), 0)
 

@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """The daemons of a host, run for the tests inside tests/sandbox, and what the tests ask of them."""
 
+import configparser
 import json
 import os
 import shutil
@@ -14,6 +15,7 @@ from ward_processes import PATIENCE, Daemon, accepts, wait_for
 
 SYSTEM_BUS = "unix:path=/run/dbus/system_bus_socket"
 SERVICES = "/usr/share/dbus-1/system-services"
+MACHINE = "/run/virtward/simulated-machine.conf"
 DAEMON = "/usr/sbin/virtwardd"
 NAMESPACE = "http://virtward.org/schemas/domain/1.0"
 HOOK = "/etc/libvirt/hooks/qemu.d/virtward"
@@ -180,6 +182,20 @@ class World:
     def wait_domain(self, path, status):
         """Waits until the domain has that Domain1.Status."""
         self.client.wait_get(path, "Domain1.Status", status)
+
+    def change_machine(self, name, **keys):
+        """Changes the simulated machine under a running domain while no daemon looks."""
+        self.ward.kill()
+        machine = configparser.ConfigParser(delimiters=["="], interpolation=None)
+        machine.read(MACHINE)
+        for key, value in keys.items():
+            machine[self.uuid(name)][key.replace("_", "-")] = str(value)
+        with open(MACHINE, "w", encoding="utf-8") as file:
+            machine.write(file, space_around_delimiters=False)
+        self.ward.start()
+
+    def uuid(self, name):
+        return self.virsh("domuuid", name).stdout.strip()
 
     def forbid_activation(self):
         """From now on the bus starts no virtwardd by itself."""
