@@ -23,6 +23,7 @@ typedef struct {
     char *provider;
     char *bus;
     char *state_dir;
+    int max_teardowns;
     gboolean verbose;
     gboolean version;
 } Options;
@@ -103,6 +104,7 @@ run(const Options *options, GBusType bus, GError **error)
         return FALSE;
     ward_dbus_error_register();
     daemon.manager = manager = ward_manager_new(options->uri, options->state_dir, provider);
+    ward_manager_set_max_teardowns(manager, options->max_teardowns);
     daemon.exporter = exporter = ward_exporter_new(manager, bus);
     if (ward_manager_get_simulated(manager))
         g_warning("the host is simulated: no protection is real");
@@ -197,6 +199,8 @@ parse_options(int argc, char **argv, Options *options, GError **error)
          "system or session (system as root, else session)", "NAME"},
         {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir,
          "What must outlive the daemon but not the host (/run/virtward)", "DIR"},
+        {"max-teardowns", 0, 0, G_OPTION_ARG_INT, &options->max_teardowns,
+         "How many domains may have a teardown at once (no limit)", "NUMBER"},
         {"verbose", 0, 0, G_OPTION_ARG_NONE, &options->verbose, "Log what happens", NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version", NULL},
         {NULL},
@@ -238,6 +242,12 @@ complete_options(Options *options, GBusType *bus, GError **error)
     } else {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                     "--bus is 'system' or 'session', not '%s'", options->bus);
+        return FALSE;
+    }
+    if (options->max_teardowns < 0) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "--max-teardowns is 1 or more, or 0 for no limit, not %d",
+                    options->max_teardowns);
         return FALSE;
     }
     if (!g_path_is_absolute(options->state_dir)) {

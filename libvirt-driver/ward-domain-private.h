@@ -26,6 +26,7 @@ struct _WardDomain {
     WardSettings *applied; /* wanted at the last pass over the host; NULL: none yet */
     WardJob *teardown_job;
     WardTeardownCounts teardown_since; /* as it was before that job */
+    gboolean teardown_place;           /* see ward-teardown-places.c */
 
     /* Two queues, so that work on the host never waits behind a libvirt call: libvirt holds the
      * domain while its hook waits for us. */

@@ -5,6 +5,7 @@
  *   ward-manager.c     the tables of domains and jobs, libvirt's events, the host's support
  *   ward-sync.c        when a domain is looked at, and what libvirt says of it
  *   ward-pass.c        one pass over one domain: the host is brought to what is wanted
+ *   ward-teardown-places.c  how many teardowns run at once
  *   ward-hook.c        libvirt's qemu hook
  *   ward-operations.c  what D-Bus asks for: the wanted state
  *   ward-requests.c    what D-Bus asks for: all else
@@ -46,9 +47,11 @@ struct _WardManager {
     GQueue unread;             /* domains to read after connecting, each a reference */
     guint reading;             /* of them, how many are being read */
     gboolean ready;
-    guint ready_timer;  /* source: the longest that anybody waits for it */
-    GQueue admissions;  /* starts that wait for a trust domain key: GTask */
-    gboolean admitting; /* the first of them is being tried */
+    guint ready_timer;     /* source: the longest that anybody waits for it */
+    GQueue admissions;     /* starts that wait for a trust domain key: GTask */
+    gboolean admitting;    /* the first of them is being tried */
+    guint max_teardowns;   /* 0: no limit */
+    guint teardown_places; /* taken, of those */
 };
 
 /* ward-manager.c */
@@ -97,6 +100,13 @@ void ward_sync_note_reboot(WardManager *self, WardDomain *domain);
 /* Its memory is being read, or about to be: a tool that changed it has to leave now. */
 void ward_sync_note_leaving(WardManager *self, WardDomain *domain);
 void ward_sync_note_suspended(WardManager *self, WardDomain *domain);
+
+/* ward-teardown-places.c: @domain has a teardown, or is about to. Others are told what follows. */
+void ward_teardown_places_set(WardManager *self, WardDomain *domain, gboolean has_place);
+gboolean ward_teardown_places_are_taken(WardManager *self);
+/* For the daemon's own work. Not before all domains were read: who has one is known only then. */
+gboolean ward_teardown_places_has_free(WardManager *self);
+void ward_teardown_places_open(WardManager *self);
 
 /* ward-hook.c: a trust domain key may have come free. */
 void ward_hook_admit_next(WardManager *manager);

@@ -171,6 +171,7 @@ set_ready(WardManager *self)
     if (self->ready)
         return;
     self->ready = TRUE;
+    ward_teardown_places_open(self);
     g_signal_emit(self, signals[SIGNAL_READY], 0);
 }
 

@@ -40,6 +40,9 @@ enum {
  * libvirt's event loop, so it comes before any libvirt connection. */
 WardManager *ward_manager_new(const char *uri, const char *state_dir, WardProvider *provider);
 
+/* How many domains may have a teardown at once; 0 for no limit. Before start. */
+void ward_manager_set_max_teardowns(WardManager *self, guint max);
+
 /* Connects to libvirt, now and whenever the connection is lost. Never fails: see get_connected. */
 void ward_manager_start(WardManager *self);
 

@@ -33,6 +33,9 @@ struct _WardPass {
     gboolean leaving;
     gboolean skips_failed;
     guint reboots;
+    guint max_teardowns;
+    gboolean teardown_place;
+    gboolean teardown_full;
 
     WardActual *actual;
     gboolean failed[WARD_N_PROTECTIONS];
@@ -64,6 +67,9 @@ ward_pass_new(WardManager *manager, WardDomain *domain, WardNative *native, gboo
     self->ran = domain->ran;
     self->leaving = domain->leaving;
     self->paused = active && domain->state == VIR_DOMAIN_PAUSED;
+    self->max_teardowns = manager->max_teardowns;
+    self->teardown_place = domain->teardown_place;
+    self->teardown_full = ward_teardown_places_are_taken(manager);
     self->actual = ward_actual_new();
     return self;
 }
@@ -184,6 +190,9 @@ make_context(WardPass *self, WardProtection protection, const WardTarget *target
         .detached = ward_marker_get(self->state_dir, self->uuid, WARD_MARKER_DETACHED),
         .suspended =
             self->paused && !ward_marker_get(self->state_dir, self->uuid, WARD_MARKER_PAUSED),
+        .max_teardowns = self->max_teardowns,
+        .teardown_place = self->teardown_place,
+        .teardown_full = self->teardown_full,
         .ran = self->ran,
         .leaving = self->leaving,
         .failed_before = self->skips_failed ? get_failure(self->previous, protection) : NULL,

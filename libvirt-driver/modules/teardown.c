@@ -59,10 +59,30 @@ teardown_set(const WardModuleContext *context, WardTeardownMode mode, GError **e
                                 error);
 }
 
+/* All places of the host are taken, and the domain has none. */
+static gboolean
+is_held_back(const WardModuleContext *context)
+{
+    return context->teardown_full && !context->teardown_place &&
+           context->wanted->teardown->on_reboot == WARD_TEARDOWN_ASYNC;
+}
+
+static char *
+make_note_of_limit(const WardModuleContext *context, const WardTeardownActual *now)
+{
+    return g_strdup_printf("as many teardowns run as this host may have at once (%u): until one "
+                           "ends, %s",
+                           context->max_teardowns,
+                           now->abandoned ? "the old guest that QEMU has left set aside stays so"
+                                          : "this domain's reboots are synchronous");
+}
+
 /* In force, and there is something to say: the worst first. NULL: there is not. */
 static char *
 make_note(const WardModuleContext *context, const WardTeardownActual *now)
 {
+    if (is_held_back(context))
+        return make_note_of_limit(context, now);
     if (now->perform_errno)
         return g_strdup_printf("QEMU has left its old guest set aside, and virtward cannot tear "
                                "it down: %s",
@@ -77,23 +97,48 @@ make_note(const WardModuleContext *context, const WardTeardownActual *now)
     return NULL;
 }
 
+/* Only with a place, if these are counted: the notice that follows takes one. */
 static gboolean
 perform(const WardModuleContext *context, GError **error)
 {
     WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(context->provider);
+    gboolean may = !context->max_teardowns || context->teardown_place;
 
-    return !context->actual->teardown.abandoned || !iface->teardown_perform ||
+    return !may || !context->actual->teardown.abandoned || !iface->teardown_perform ||
            iface->teardown_perform(context->provider, context->target, error);
+}
+
+/* A limit that this host cannot keep is no reason to take the teardown away. */
+static gboolean
+hold_back(const WardModuleContext *context, char **note, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    if (teardown_set(context, WARD_TEARDOWN_SYNC, &local))
+        return TRUE;
+    if (!g_error_matches(local, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED)) {
+        g_propagate_error(error, g_steal_pointer(&local));
+        return FALSE;
+    }
+    *note = g_strdup_printf("the limit of %u teardowns at once cannot be kept: %s",
+                            context->max_teardowns, local->message);
+    return teardown_set(context, WARD_TEARDOWN_ASYNC, error);
 }
 
 static gboolean
 teardown_apply(const WardModuleContext *context, GError **error)
 {
-    if (!teardown_set(context, context->wanted->teardown->on_reboot, error) ||
-        !perform(context, error))
+    g_autofree char *note = NULL;
+    gboolean set = is_held_back(context)
+                       ? hold_back(context, &note, error)
+                       : teardown_set(context, context->wanted->teardown->on_reboot, error);
+
+    if (!set || !perform(context, error))
         return FALSE;
+    if (!note)
+        note = make_note(context, &context->actual->teardown);
     ward_actual_set_status(context->actual, WARD_PROTECTION_TEARDOWN, WARD_STATUS_ACTIVE,
-                           make_note(context, &context->actual->teardown));
+                           g_steal_pointer(&note));
     return TRUE;
 }
 
@@ -163,6 +208,21 @@ notice_failure(WardDomain *domain, const WardTeardownActual *now)
                            (guint64)now->rc << 16 | now->rrc);
 }
 
+/* A place is held from the moment that it is given to an old guest that is set aside until the
+ * kernel has begun with it, and while a teardown runs. */
+static void
+update_place(WardManager *manager, WardDomain *domain, const WardTeardownActual *now)
+{
+    gboolean runs = ward_domain_get_teardown_job(domain) != NULL;
+    gboolean waits = now->phase == WARD_TEARDOWN_PHASE_SET_ASIDE && !now->perform_errno;
+    gboolean had = domain->teardown_place;
+    gboolean gets = now->abandoned && !had && ward_teardown_places_has_free(manager);
+
+    ward_teardown_places_set(manager, domain, runs || (waits && (had || gets)));
+    if (gets && !runs && manager->max_teardowns)
+        ward_sync(manager, domain, WARD_SYNC_HOST, NULL);
+}
+
 /* Some begin and end between two looks. Of those before the first look nothing is told. */
 static void
 teardown_notice(WardManager *manager, WardDomain *domain, const WardActual *before)
@@ -184,6 +244,7 @@ teardown_notice(WardManager *manager, WardDomain *domain, const WardActual *befo
         end_job(manager, domain, now, since);
     if (then->counted && has_more(now, now->counts.failed, then->counts.failed))
         notice_failure(domain, now);
+    update_place(manager, domain, now);
 }
 
 /* A domain that is torn down slowly is not in danger: nothing to stop it for. */

@@ -29,6 +29,9 @@ typedef struct {
     gboolean running;            /* its vCPUs run: nobody paused it */
     gboolean ran;                /* they did, since the domain was started */
     gboolean leaving;            /* its memory is being copied away as they run */
+    guint max_teardowns;         /* on this host at once; 0: no limit */
+    gboolean teardown_place;     /* the domain has one of these places */
+    gboolean teardown_full;      /* and else there is none */
     const char *failed_before;   /* why the pass before failed; not to be tried again; or NULL */
     const WardActual *previous;  /* what the pass before found */
     WardActual *actual;          /* out: what apply and undo found */

@@ -3,7 +3,9 @@
 
 libvirt, QEMU and the bus are real; what the kernel and the Ultravisor do is the simulated machine's."""
 
-from ward_sandbox import WorldTestCase
+import subprocess
+
+from ward_sandbox import DAEMON, WorldTestCase
 
 ASYNC = '<ward:teardown onReboot="async"/>'
 REFUSED = (
@@ -153,3 +155,65 @@ class RestartTest(TeardownCase):
         self.client.wait_get(path, "Teardown1.Phase", "interrupted")
         self.assertEqual(self.client.get(path, "Teardown1.Job"), "/")
         self.assert_bus_error("InvalidState", self.client.call, path, "Teardown1.Cancel")
+
+
+class LimitTest(TeardownCase):
+    options = ("--max-teardowns", "1")
+
+    def begin_long(self, name):
+        """A teardown that takes the only place."""
+        path = self.start(name, memory=LONG)
+        record = self.client.record()
+        self.reset_once(name)
+        self.client.wait_signal(record, "Teardown1.Started", path)
+        return path
+
+    def has_rebooted(self, name, path):
+        """libvirt tells one after the other: the daemon knows of the reset when it knows of this."""
+        self.world.virsh("resume", name)
+        self.client.wait_get(path, "Domain1.State", "running")
+
+    def wait_reason(self, path, word):
+        self.wait_for(lambda: word in self.client.get(path, "Teardown1.Reason"), word)
+
+    def test_while_one_runs_the_others_reboot_synchronously(self):
+        other = self.start("other")
+        first = self.begin_long("first")
+        self.wait_reason(other, "(1): until one ends, this domain's reboots are synchronous")
+        self.assertEqual(self.client.get(first, "Teardown1.Reason"), "")
+        self.assertEqual(self.client.get(other, "Teardown1.Status"), "active")
+        record = self.client.record()
+        self.reset_once("other")
+        self.has_rebooted("other", other)
+        self.assertEqual(self.client.get(other, "Teardown1.Phase"), "none")
+        self.client.call(first, "Teardown1.Cancel")
+        self.client.wait_get(other, "Teardown1.Reason", "")
+        self.assertEqual(self.phases(record, other), [])
+        self.reset_once("other")
+        self.client.wait_signal(record, "Teardown1.Started", other)
+
+    def test_the_daemons_own_work_waits_for_a_place(self):
+        late = self.start("late")
+        self.world.change_machine(
+            "late", teardown_forgets="true", teardown_perform_errno=EOPNOTSUPP
+        )
+        self.client.wait_get(late, "Teardown1.Status", "active")
+        self.reset_once("late")
+        self.wait_reason(late, "virtward cannot tear it down")
+        first = self.begin_long("long")
+        self.world.change_machine("late", teardown_perform_errno=0)
+        self.wait_reason(late, "(1): until one ends, the old guest that QEMU has left set aside")
+        self.assertEqual(self.client.get(late, "Teardown1.Phase"), "set-aside")
+        self.assertEqual(self.client.get(first, "Teardown1.Phase"), "running")
+        record = self.client.record()
+        self.client.call(first, "Teardown1.Cancel")
+        self.client.wait_signal(record, "Teardown1.Finished", late)
+        self.client.wait_get(late, "Teardown1.Phase", "none")
+
+    def test_a_limit_that_is_none_is_an_error(self):
+        for value in ("-1", "many", "99999999999"):
+            result = subprocess.run(
+                [DAEMON, "--max-teardowns", value], capture_output=True, text=True, check=False
+            )
+            self.assertEqual(result.returncode, 1)
+            self.assertIn("--max-teardowns", result.stderr)
