@@ -12,16 +12,34 @@
 #include "ward-view.h"
 #include "ward-wait.h"
 
+/* The provider "stock" sees that a teardown runs, and no more. */
+static char *
+format_progress(GVariant *teardown)
+{
+    if (g_str_equal(ward_properties_string(teardown, "Provider"), "stock"))
+        return g_strdup("unknown");
+    return ward_format_percent(ward_properties_number(teardown, "BytesDone"),
+                               ward_properties_number(teardown, "BytesTotal"));
+}
+
+static char *
+format_last(GVariant *teardown)
+{
+    guint64 duration = ward_properties_number(teardown, "LastDuration");
+
+    if (g_str_equal(ward_properties_string(teardown, "Provider"), "stock"))
+        return g_strdup("unknown");
+    if (*ward_properties_string(teardown, "LastError"))
+        return g_strdup("failed");
+    return duration ? ward_format_duration(duration) : g_strdup("-");
+}
+
 static WardRecord *
 list_record(const WardView *view)
 {
     GVariant *teardown = view->protections[WARD_PROTECTION_TEARDOWN];
-    guint64 done = ward_properties_number(teardown, "BytesDone");
-    guint64 total = ward_properties_number(teardown, "BytesTotal");
-    const char *error = ward_properties_string(teardown, "LastError");
-    guint64 duration = ward_properties_number(teardown, "LastDuration");
-    g_autofree char *progress = ward_format_percent(done, total);
-    g_autofree char *took = ward_format_duration(duration);
+    g_autofree char *progress = format_progress(teardown);
+    g_autofree char *last = format_last(teardown);
     WardRecord *record = ward_record_new();
 
     ward_record_add_string(record, "name", "Name", view->name);
@@ -31,11 +49,15 @@ list_record(const WardView *view)
                            ward_properties_string(teardown, "OnReboot"));
     ward_record_add_string(record, "onExit", "On exit", ward_properties_string(teardown, "OnExit"));
     ward_record_add_string(record, "phase", "Phase", ward_properties_string(teardown, "Phase"));
-    ward_record_add(record, "bytesDone", "Progress", g_variant_new_uint64(done), progress);
-    ward_record_add_number(record, "bytesTotal", NULL, total);
-    ward_record_add(record, "lastDuration", "Last took", g_variant_new_uint64(duration),
-                    *error ? "failed" : took);
-    ward_record_add_string(record, "lastError", NULL, error);
+    ward_record_add(record, "bytesDone", "Progress",
+                    g_variant_new_uint64(ward_properties_number(teardown, "BytesDone")), progress);
+    ward_record_add_number(record, "bytesTotal", NULL,
+                           ward_properties_number(teardown, "BytesTotal"));
+    ward_record_add(record, "lastDuration", "Last took",
+                    g_variant_new_uint64(ward_properties_number(teardown, "LastDuration")), last);
+    ward_record_add_string(record, "lastError", NULL,
+                           ward_properties_string(teardown, "LastError"));
+    ward_record_add_string(record, "provider", NULL, ward_properties_string(teardown, "Provider"));
     ward_record_add_string(record, "reason", NULL, ward_properties_string(teardown, "Reason"));
     return record;
 }

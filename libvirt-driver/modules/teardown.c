@@ -77,6 +77,22 @@ make_note_of_limit(const WardModuleContext *context, const WardTeardownActual *n
                                           : "this domain's reboots are synchronous");
 }
 
+/* What is seen from outside QEMU, and what is not. */
+static char *
+make_note_of_sight(const WardModuleContext *context, const WardTeardownActual *now)
+{
+    const char *unknown = now->phase == WARD_TEARDOWN_PHASE_UNKNOWN
+                              ? "QEMU's process cannot be found, so nothing is known of a teardown"
+                              : "how far a teardown is, how long it took and whether it failed is "
+                                "unknown: this kernel does not tell";
+
+    if (!now->exit_helper)
+        return now->counted ? NULL : g_strdup(unknown);
+    return g_strdup_printf("teardown at exit: QEMU's helper process cleanup/%d is ready%s%s",
+                           context->target->pid, now->counted ? "" : "; ",
+                           now->counted ? "" : unknown);
+}
+
 /* In force, and there is something to say: the worst first. NULL: there is not. */
 static char *
 make_note(const WardModuleContext *context, const WardTeardownActual *now)
@@ -91,10 +107,7 @@ make_note(const WardModuleContext *context, const WardTeardownActual *now)
         return g_strdup("QEMU has left its old guest set aside: virtward tears it down");
     if (now->last_failed)
         return ward_teardown_describe_failure(now);
-    if (now->exit_helper)
-        return g_strdup_printf("teardown at exit: QEMU's helper process cleanup/%d is ready",
-                               context->target->pid);
-    return NULL;
+    return make_note_of_sight(context, now);
 }
 
 /* Only with a place, if these are counted: the notice that follows takes one. */

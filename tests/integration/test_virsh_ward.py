@@ -152,6 +152,13 @@ class StateTest(AnswersTest):
         (entry,) = self.ward_json("teardown-list")["teardowns"]
         self.assertEqual(entry["lastError"], "the Ultravisor refused")
 
+    def test_teardown_list_marks_what_a_stock_kernel_does_not_tell(self):
+        values = {"Provider": "stock", "BytesDone": 0, "BytesTotal": 0, "LastDuration": 0}
+        self.fake.order("set", path=ALPHA, interface="Teardown1", values=values)
+        self.assertRegex(
+            self.ward_ok("teardown-list"), r"(?m)^ alpha .* running +unknown +unknown$"
+        )
+
     def test_capacity_leaves_out_what_the_host_does_not_tell(self):
         self.assertEqual(self.ward_ok("-q", "trustdomain-capacity"), "Total:          15\n")
         self.assertEqual(
