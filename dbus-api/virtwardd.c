@@ -18,12 +18,15 @@
 #include "ward-dbus-error.h"
 #include "ward-exporter.h"
 
+#define MAX_CPU_WEIGHT 10000 /* the kernel's cgroup-v2.rst */
+
 typedef struct {
     char *uri;
     char *provider;
     char *bus;
     char *state_dir;
     int max_teardowns;
+    int teardown_weight;
     gboolean verbose;
     gboolean version;
 } Options;
@@ -105,6 +108,7 @@ run(const Options *options, GBusType bus, GError **error)
     ward_dbus_error_register();
     daemon.manager = manager = ward_manager_new(options->uri, options->state_dir, provider);
     ward_manager_set_max_teardowns(manager, options->max_teardowns);
+    ward_manager_set_teardown_weight(manager, options->teardown_weight);
     daemon.exporter = exporter = ward_exporter_new(manager, bus);
     if (ward_manager_get_simulated(manager))
         g_warning("the host is simulated: no protection is real");
@@ -201,6 +205,8 @@ parse_options(int argc, char **argv, Options *options, GError **error)
          "What must outlive the daemon but not the host (/run/virtward)", "DIR"},
         {"max-teardowns", 0, 0, G_OPTION_ARG_INT, &options->max_teardowns,
          "How many domains may have a teardown at once (no limit)", "NUMBER"},
+        {"teardown-cpu-weight", 0, 0, G_OPTION_ARG_INT, &options->teardown_weight,
+         "cpu.weight of a teardown, 1 to 10000 (as the domain's other threads)", "WEIGHT"},
         {"verbose", 0, 0, G_OPTION_ARG_NONE, &options->verbose, "Log what happens", NULL},
         {"version", 0, 0, G_OPTION_ARG_NONE, &options->version, "Print the version", NULL},
         {NULL},
@@ -248,6 +254,12 @@ complete_options(Options *options, GBusType *bus, GError **error)
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
                     "--max-teardowns is 1 or more, or 0 for no limit, not %d",
                     options->max_teardowns);
+        return FALSE;
+    }
+    if (options->teardown_weight < 0 || options->teardown_weight > MAX_CPU_WEIGHT) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE,
+                    "--teardown-cpu-weight is 1 to %d, or 0 to leave it, not %d", MAX_CPU_WEIGHT,
+                    options->teardown_weight);
         return FALSE;
     }
     if (!g_path_is_absolute(options->state_dir)) {

@@ -52,6 +52,7 @@ struct _WardManager {
     gboolean admitting;    /* the first of them is being tried */
     guint max_teardowns;   /* 0: no limit */
     guint teardown_places; /* taken, of those */
+    guint teardown_weight; /* 0: none is set */
 };
 
 /* ward-manager.c */

@@ -43,6 +43,9 @@ WardManager *ward_manager_new(const char *uri, const char *state_dir, WardProvid
 /* How many domains may have a teardown at once; 0 for no limit. Before start. */
 void ward_manager_set_max_teardowns(WardManager *self, guint max);
 
+/* The cpu.weight of a teardown that runs, 1 to 10000; 0 to leave it. Before start. */
+void ward_manager_set_teardown_weight(WardManager *self, guint weight);
+
 /* Connects to libvirt, now and whenever the connection is lost. Never fails: see get_connected. */
 void ward_manager_start(WardManager *self);
 

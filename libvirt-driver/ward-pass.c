@@ -34,6 +34,7 @@ struct _WardPass {
     gboolean skips_failed;
     guint reboots;
     guint max_teardowns;
+    guint teardown_weight;
     gboolean teardown_place;
     gboolean teardown_full;
 
@@ -68,6 +69,7 @@ ward_pass_new(WardManager *manager, WardDomain *domain, WardNative *native, gboo
     self->leaving = domain->leaving;
     self->paused = active && domain->state == VIR_DOMAIN_PAUSED;
     self->max_teardowns = manager->max_teardowns;
+    self->teardown_weight = manager->teardown_weight;
     self->teardown_place = domain->teardown_place;
     self->teardown_full = ward_teardown_places_are_taken(manager);
     self->actual = ward_actual_new();
@@ -191,6 +193,7 @@ make_context(WardPass *self, WardProtection protection, const WardTarget *target
         .suspended =
             self->paused && !ward_marker_get(self->state_dir, self->uuid, WARD_MARKER_PAUSED),
         .max_teardowns = self->max_teardowns,
+        .teardown_weight = self->teardown_weight,
         .teardown_place = self->teardown_place,
         .teardown_full = self->teardown_full,
         .ran = self->ran,

@@ -101,6 +101,12 @@ struct _WardProviderInterface {
     /* Begins to destroy, in a thread of its own, what was set aside and nobody destroys
      * (WardTeardownActual.abandoned). "changed" tells when it has begun and ended. */
     gboolean (*teardown_perform)(WardProvider *self, const WardTarget *target, GError **error);
+    /* The share of CPU time of the domain's running teardown, against the domain's other threads:
+     * as cpu.weight of a control group, 1 to 10000. */
+    gboolean (*teardown_weigh)(WardProvider *self,
+                               const WardTarget *target,
+                               guint weight,
+                               GError **error);
     /* libvirt reported a reboot of the guest. */
     void (*teardown_rebooted)(WardProvider *self, const WardTarget *target);
 

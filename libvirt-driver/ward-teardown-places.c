@@ -14,6 +14,12 @@ ward_manager_set_max_teardowns(WardManager *self, guint max)
     self->max_teardowns = max;
 }
 
+void
+ward_manager_set_teardown_weight(WardManager *self, guint weight)
+{
+    self->teardown_weight = weight;
+}
+
 gboolean
 ward_teardown_places_are_taken(WardManager *self)
 {

@@ -138,6 +138,22 @@ hold_back(const WardModuleContext *context, char **note, GError **error)
     return teardown_set(context, WARD_TEARDOWN_ASYNC, error);
 }
 
+/* It is a wish: a teardown that runs with the usual weight is in force all the same. NULL: it was
+ * granted, or none runs. */
+static char *
+weigh(const WardModuleContext *context)
+{
+    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(context->provider);
+    g_autoptr(GError) error = NULL;
+
+    if (!context->teardown_weight || !iface->teardown_weigh ||
+        context->actual->teardown.phase != WARD_TEARDOWN_PHASE_RUNNING ||
+        iface->teardown_weigh(context->provider, context->target, context->teardown_weight, &error))
+        return NULL;
+    return g_strdup_printf("the teardown runs with the usual CPU weight and not with %u: %s",
+                           context->teardown_weight, error->message);
+}
+
 static gboolean
 teardown_apply(const WardModuleContext *context, GError **error)
 {
@@ -148,6 +164,8 @@ teardown_apply(const WardModuleContext *context, GError **error)
 
     if (!set || !perform(context, error))
         return FALSE;
+    if (!note)
+        note = weigh(context);
     if (!note)
         note = make_note(context, &context->actual->teardown);
     ward_actual_set_status(context->actual, WARD_PROTECTION_TEARDOWN, WARD_STATUS_ACTIVE,

@@ -30,6 +30,7 @@ typedef struct {
     gboolean ran;                /* they did, since the domain was started */
     gboolean leaving;            /* its memory is being copied away as they run */
     guint max_teardowns;         /* on this host at once; 0: no limit */
+    guint teardown_weight;       /* of CPU time, while it runs; 0: as it is */
     gboolean teardown_place;     /* the domain has one of these places */
     gboolean teardown_full;      /* and else there is none */
     const char *failed_before;   /* why the pass before failed; not to be tried again; or NULL */

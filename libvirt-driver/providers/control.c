@@ -316,6 +316,12 @@ introspection_read(WardProvider *provider,
 /* what stock does */
 
 static gboolean
+teardown_weigh(WardProvider *provider, const WardTarget *target, guint weight, GError **error)
+{
+    return stock_iface(provider)->teardown_weigh(get_stock(provider), target, weight, error);
+}
+
+static gboolean
 trustdomain_capacity(WardProvider *provider, WardTrustdomainCapacity *capacity, GError **error)
 {
     return stock_iface(provider)->trustdomain_capacity(get_stock(provider), capacity, error);
@@ -370,6 +376,7 @@ ward_control_provider_iface_init(WardProviderInterface *iface)
     iface->teardown_read = teardown_read;
     iface->teardown_cancel = teardown_cancel;
     iface->teardown_perform = teardown_perform;
+    iface->teardown_weigh = teardown_weigh;
     iface->trustdomain_capacity = trustdomain_capacity;
     iface->trustdomain_read = trustdomain_read;
     iface->introspection_hook = introspection_hook;

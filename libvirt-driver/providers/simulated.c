@@ -31,6 +31,7 @@
 #define KEY_TEARDOWN_STARTED "teardown-started" /* these three: how often */
 #define KEY_TEARDOWN_STOPPED "teardown-stopped"
 #define KEY_TEARDOWN_FAILED "teardown-failed"
+#define KEY_TEARDOWN_WEIGHT "teardown-weight"
 #define KEY_TRUSTDOMAIN "trustdomain-key"
 #define KEY_ISOLATION_SINCE "isolation-since"
 
@@ -249,6 +250,17 @@ teardown_perform(WardProvider *provider, const WardTarget *target, GError **erro
     begin_teardown(provider, target);
     g_key_file_remove_key(get_machine(provider), target->uuid, KEY_TEARDOWN_SET_ASIDE, NULL);
     ward_provider_emit_changed(provider, target->uuid);
+    return save_machine(provider, error);
+}
+
+static gboolean
+teardown_weigh(WardProvider *provider, const WardTarget *target, guint weight, GError **error)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    if (get_number(provider, target, KEY_TEARDOWN_WEIGHT) == weight)
+        return TRUE;
+    set_number(provider, target, KEY_TEARDOWN_WEIGHT, weight);
     return save_machine(provider, error);
 }
 
@@ -532,6 +544,7 @@ ward_simulated_provider_iface_init(WardProviderInterface *iface)
     iface->teardown_read = teardown_read;
     iface->teardown_cancel = teardown_cancel;
     iface->teardown_perform = teardown_perform;
+    iface->teardown_weigh = teardown_weigh;
     iface->teardown_rebooted = teardown_rebooted;
     iface->trustdomain_capacity = trustdomain_capacity;
     iface->trustdomain_read = trustdomain_read;

@@ -8,12 +8,12 @@
 
 #include <sys/utsname.h>
 
+#include "teardown-weight.h"
 #include "ward-error.h"
 #include "ward-providers.h"
 
-/* The thread that QEMU (>= 8.0) destroys the old memory of a rebooted guest with, and the helper
- * process of -run-with async-teardown=on, which is named after QEMU's pid (QEMU's s390x code). */
-#define QEMU_REBOOT_THREAD "async_cleanup"
+/* The helper process of -run-with async-teardown=on, which is named after QEMU's pid (QEMU's s390x
+ * code). */
 #define QEMU_EXIT_PROCESS "cleanup/%d"
 
 #define MAX_PROCESSES 100000 /* of /proc to look at */
@@ -252,10 +252,17 @@ teardown_read(WardProvider *provider,
     actual->phase = WARD_TEARDOWN_PHASE_UNKNOWN;
     if (target->pid == 0)
         return TRUE;
-    actual->phase = find_comm(provider, tasks, QEMU_REBOOT_THREAD) ? WARD_TEARDOWN_PHASE_RUNNING
-                                                                   : WARD_TEARDOWN_PHASE_NONE;
+    actual->phase = find_comm(provider, tasks, WARD_TEARDOWN_THREAD) ? WARD_TEARDOWN_PHASE_RUNNING
+                                                                     : WARD_TEARDOWN_PHASE_NONE;
     actual->exit_helper = find_comm(provider, "/proc", helper);
     return TRUE;
+}
+
+static gboolean
+teardown_weigh(WardProvider *provider, const WardTarget *target, guint weight, GError **error)
+{
+    return ward_teardown_weight_set(WARD_STOCK_PROVIDER(provider)->root, target->pid, weight,
+                                    error);
 }
 
 /* trustdomain */
@@ -310,6 +317,7 @@ ward_stock_provider_iface_init(WardProviderInterface *iface)
     iface->probe = probe;
     iface->teardown_set = teardown_set;
     iface->teardown_read = teardown_read;
+    iface->teardown_weigh = teardown_weigh;
     iface->trustdomain_capacity = trustdomain_capacity;
     iface->trustdomain_read = trustdomain_read;
 }

@@ -158,7 +158,7 @@ class RestartTest(TeardownCase):
 
 
 class LimitTest(TeardownCase):
-    options = ("--max-teardowns", "1")
+    options = ("--max-teardowns", "1", "--teardown-cpu-weight", "50")
 
     def begin_long(self, name):
         """A teardown that takes the only place."""
@@ -210,10 +210,23 @@ class LimitTest(TeardownCase):
         self.client.wait_signal(record, "Teardown1.Finished", late)
         self.client.wait_get(late, "Teardown1.Phase", "none")
 
+    def test_a_running_teardown_gets_its_weight(self):
+        self.begin_long("weighed")
+        self.wait_for(
+            lambda: self.world.machine_of("weighed").get("teardown-weight") == "50", "the weight"
+        )
+
     def test_a_limit_that_is_none_is_an_error(self):
-        for value in ("-1", "many", "99999999999"):
-            result = subprocess.run(
-                [DAEMON, "--max-teardowns", value], capture_output=True, text=True, check=False
-            )
-            self.assertEqual(result.returncode, 1)
-            self.assertIn("--max-teardowns", result.stderr)
+        for option, value in (
+            ("--max-teardowns", "-1"),
+            ("--max-teardowns", "many"),
+            ("--max-teardowns", "99999999999"),
+            ("--teardown-cpu-weight", "-1"),
+            ("--teardown-cpu-weight", "10001"),
+        ):
+            with self.subTest(option=option, value=value):
+                result = subprocess.run(
+                    [DAEMON, option, value], capture_output=True, text=True, check=False
+                )
+                self.assertEqual(result.returncode, 1)
+                self.assertIn(option, result.stderr)

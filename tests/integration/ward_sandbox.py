@@ -183,11 +183,19 @@ class World:
         """Waits until the domain has that Domain1.Status."""
         self.client.wait_get(path, "Domain1.Status", status)
 
+    def read_machine(self):
+        machine = configparser.ConfigParser(delimiters=["="], interpolation=None)
+        machine.read(MACHINE)
+        return machine
+
+    def machine_of(self, name):
+        """What the simulated machine holds of a running domain."""
+        return dict(self.read_machine()[self.uuid(name)])
+
     def change_machine(self, name, **keys):
         """Changes the simulated machine under a running domain while no daemon looks."""
         self.ward.kill()
-        machine = configparser.ConfigParser(delimiters=["="], interpolation=None)
-        machine.read(MACHINE)
+        machine = self.read_machine()
         for key, value in keys.items():
             machine[self.uuid(name)][key.replace("_", "-")] = str(value)
         with open(MACHINE, "w", encoding="utf-8") as file:

@@ -210,6 +210,80 @@ test_teardown_of_a_real_thread(Fixture *f, gconstpointer data)
     g_assert_cmpint(actual.phase, ==, WARD_TEARDOWN_PHASE_NONE);
 }
 
+#define GROUPS "/machine.slice/machine-qemu.scope/libvirt"
+#define OURS "/sys/fs/cgroup" GROUPS "/virtward-teardown"
+
+/* A model of the files that the kernel shows: no group is really made. */
+static void
+put_groups(Fixture *f, const char *group)
+{
+    g_autofree char *text = g_strdup_printf("9:cpu:/old\n0::%s\n", group);
+
+    put(f, "/proc/42/task/42/comm", "qemu-system-s39\n");
+    put(f, "/proc/42/task/43/comm", "async_cleanup\n");
+    put(f, "/proc/42/task/43/cgroup", text);
+    put(f, OURS "/cgroup.type", "");
+    put(f, OURS "/cgroup.threads", "");
+}
+
+static gboolean
+weigh(Fixture *f, GError **error)
+{
+    const WardTarget target = {.uuid = "u", .name = "n", .pid = 42};
+
+    return WARD_PROVIDER_GET_IFACE(f->provider)->teardown_weigh(f->provider, &target, 50, error);
+}
+
+static void
+assert_file(Fixture *f, const char *path, const char *expected)
+{
+    g_autofree char *full = g_strconcat(f->root, path, NULL);
+    g_autofree char *text = NULL;
+
+    g_assert_true(g_file_get_contents(full, &text, NULL, NULL));
+    g_assert_cmpstr(text, ==, expected);
+}
+
+static void
+test_teardown_weight(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(weigh(f, &error)); /* no such thread */
+    put_groups(f, GROUPS "/emulator");
+    g_assert_false(weigh(f, &error)); /* as if the cpu controller were not enabled */
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_FAILED);
+    g_assert_nonnull(strstr(error->message, "cpu.weight"));
+    g_clear_error(&error);
+    assert_file(f, OURS "/cgroup.threads", "");
+
+    put(f, OURS "/cpu.weight", "");
+    g_assert_true(weigh(f, &error));
+    g_assert_no_error(error);
+    assert_file(f, OURS "/cgroup.type", "threaded");
+    assert_file(f, OURS "/cpu.weight", "50");
+    assert_file(f, OURS "/cgroup.threads", "43");
+
+    put(f, OURS "/cgroup.threads", "");
+    put(f, "/proc/42/task/43/cgroup", "0::" GROUPS "/virtward-teardown\n");
+    g_assert_true(weigh(f, &error));
+    assert_file(f, OURS "/cgroup.threads", ""); /* it is there already */
+}
+
+static void
+test_teardown_weight_needs_libvirts_groups(Fixture *f, gconstpointer data)
+{
+    static const char *const groups[] = {"/user.slice", "/", "/../other/emulator"};
+
+    for (gsize i = 0; i < G_N_ELEMENTS(groups); i++) {
+        g_autoptr(GError) error = NULL;
+
+        put_groups(f, groups[i]);
+        g_assert_false(weigh(f, &error));
+        g_assert_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED);
+    }
+}
+
 static void
 test_providers_by_name(Fixture *f, gconstpointer data)
 {
@@ -248,6 +322,8 @@ main(int argc, char **argv)
     ADD("/stock/trustdomain-capacity", test_capacity);
     ADD("/stock/teardown-of-processes", test_teardown_of_processes);
     ADD("/stock/teardown-of-a-real-thread", test_teardown_of_a_real_thread);
+    ADD("/stock/teardown-weight", test_teardown_weight);
+    ADD("/stock/teardown-weight-needs-groups", test_teardown_weight_needs_libvirts_groups);
     ADD("/providers/by-name", test_providers_by_name);
     ADD("/simulated/damaged-machine-is-refused", test_damaged_machine_is_refused);
     return g_test_run();
