@@ -5,6 +5,7 @@ libvirt, QEMU and the bus are real; what the kernel and the Ultravisor do is the
 
 import subprocess
 
+from ward_bus import BusError
 from ward_sandbox import DAEMON, WorldTestCase
 
 ASYNC = '<ward:teardown onReboot="async"/>'
@@ -174,7 +175,13 @@ class LimitTest(TeardownCase):
         self.client.wait_get(path, "Domain1.State", "running")
 
     def wait_reason(self, path, word):
-        self.wait_for(lambda: word in self.client.get(path, "Teardown1.Reason"), word)
+        def has_it():
+            try:
+                return word in self.client.get(path, "Teardown1.Reason")
+            except BusError:  # a daemon that has just started has not read the domain yet
+                return False
+
+        self.wait_for(has_it, word)
 
     def test_while_one_runs_the_others_reboot_synchronously(self):
         other = self.start("other")
