@@ -527,24 +527,25 @@ note_lent(WardConnection *self, virConnectPtr conn, guint epoch)
 virConnectPtr
 ward_connection_acquire(WardConnection *self, GError **error)
 {
-    virConnectPtr shared = ward_connection_ref_shared(self, error);
-    virConnectPtr conn;
+    virConnectPtr conn = ward_connection_ref_shared(self, error);
     guint epoch;
 
-    if (!shared || self->in_process)
-        return shared;
-    virConnectClose(shared);
-    conn = take_spare(self, &epoch);
-    if (!conn)
-        conn = virConnectOpen(self->uri);
-    if (!conn) {
-        g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_CONNECTED,
-                    "libvirt at %s takes no further connection: %s", self->uri,
-                    virGetLastErrorMessage());
-        return NULL;
+    if (conn && !self->in_process) {
+        virConnectClose(conn);
+        conn = take_spare(self, &epoch);
+        if (!conn)
+            conn = virConnectOpen(self->uri);
+        if (!conn) {
+            g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_CONNECTED,
+                        "libvirt at %s takes no further connection: %s", self->uri,
+                        virGetLastErrorMessage());
+            return NULL;
+        }
+        virConnectSetKeepAlive(conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+        note_lent(self, conn, epoch);
     }
-    virConnectSetKeepAlive(conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
-    note_lent(self, conn, epoch);
+    if (conn)
+        ward_connection_begin_call(self);
     return conn;
 }
 
@@ -565,16 +566,15 @@ keep_spare(WardConnection *self, virConnectPtr conn, gboolean alive)
 void
 ward_connection_release(WardConnection *self, virConnectPtr conn)
 {
-    gboolean alive;
+    gboolean kept = FALSE;
 
-    if (self->in_process) {
-        virConnectClose(conn);
-        return;
+    ward_connection_end_call(self);
+    if (!self->in_process) {
+        /* Nobody waits for it now, so nobody need be woken up for it. */
+        virConnectSetKeepAlive(conn, 0, 0);
+        kept = keep_spare(self, conn, virConnectIsAlive(conn) == 1);
     }
-    /* Nobody waits for it now, so nobody need be woken up for it. */
-    virConnectSetKeepAlive(conn, 0, 0);
-    alive = virConnectIsAlive(conn) == 1;
-    if (!keep_spare(self, conn, alive))
+    if (!kept)
         virConnectClose(conn);
 }
 

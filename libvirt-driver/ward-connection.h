@@ -46,13 +46,14 @@ gulong ward_connection_get_libvirt_version(WardConnection *self);
  * with virConnectClose(), or NULL and NOT_CONNECTED. */
 virConnectPtr ward_connection_ref_shared(WardConnection *self, GError **error);
 
-/* Any thread. For one caller at a time, until ward_connection_release(); NULL and NOT_CONNECTED.
+/* Any thread. For one caller's calls, until ward_connection_release(); NULL and NOT_CONNECTED.
  * A connection to libvirtd serves a few calls at a time, and its client library may leave a call
  * waiting for another's answer: a domain that hangs must not share one with others. */
 virConnectPtr ward_connection_acquire(WardConnection *self, GError **error);
 void ward_connection_release(WardConnection *self, virConnectPtr conn);
 
-/* A libvirt call goes out, or came back: see Keepalive. Any thread. */
+/* A libvirt call goes out on another connection than such a one, or came back: see Keepalive. Any
+ * thread. */
 void ward_connection_begin_call(WardConnection *self);
 void ward_connection_end_call(WardConnection *self);
 

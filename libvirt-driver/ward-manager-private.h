@@ -66,6 +66,7 @@ WardJob *ward_manager_new_job(WardManager *self,
 void ward_manager_add_job(WardManager *self, WardJob *job);
 void ward_manager_end_job(WardManager *self, WardJob *job, const char *result, const char *message);
 gboolean ward_manager_is_detached(WardManager *self, WardDomain *domain);
+void ward_manager_free_dom(gpointer dom); /* virDomainFree(), as GDestroyNotify wants it */
 
 /* What becomes of a running domain that a protection failed on. */
 typedef enum {

@@ -132,9 +132,7 @@ probe_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cance
     g_autofree char *capabilities = NULL;
 
     if (conn) {
-        ward_connection_begin_call(self->connection);
         capabilities = virConnectGetDomainCapabilities(conn, NULL, NULL, NULL, NULL, 0);
-        ward_connection_end_call(self->connection);
         ward_connection_release(self->connection, conn);
     }
     g_task_return_pointer(
@@ -211,8 +209,8 @@ read_next(WardManager *self)
         set_ready(self);
 }
 
-static void
-free_dom(gpointer dom)
+void
+ward_manager_free_dom(gpointer dom)
 {
     virDomainFree(dom);
 }
@@ -239,7 +237,7 @@ list_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
         g_task_return_error(task, error);
         return;
     }
-    list = g_ptr_array_new_full(n, free_dom);
+    list = g_ptr_array_new_full(n, ward_manager_free_dom);
     for (int i = 0; i < n; i++)
         g_ptr_array_add(list, doms[i]);
     free(doms);

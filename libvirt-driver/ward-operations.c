@@ -244,9 +244,7 @@ write_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cance
     gboolean ok = FALSE;
 
     if (conn) {
-        ward_connection_begin_call(self->connection);
         ok = find_and_write(conn, data, &error);
-        ward_connection_end_call(self->connection);
         ward_connection_release(self->connection, conn);
     }
     if (ok)

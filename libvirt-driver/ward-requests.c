@@ -21,12 +21,6 @@ find_in_libvirt(virConnectPtr conn, const char *key)
 }
 
 static void
-free_dom(gpointer dom)
-{
-    virDomainFree(dom);
-}
-
-static void
 find_in_thread(GTask *task, gpointer source, gpointer key, GCancellable *cancellable)
 {
     WardManager *self = source;
@@ -35,15 +29,13 @@ find_in_thread(GTask *task, gpointer source, gpointer key, GCancellable *cancell
     virDomainPtr dom = NULL;
 
     if (conn) {
-        ward_connection_begin_call(self->connection);
         dom = find_in_libvirt(conn, key);
         if (!dom)
             ward_connection_set_error(&error, "cannot find domain '%s'", (const char *)key);
-        ward_connection_end_call(self->connection);
         ward_connection_release(self->connection, conn);
     }
     if (dom)
-        g_task_return_pointer(task, dom, free_dom);
+        g_task_return_pointer(task, dom, ward_manager_free_dom);
     else
         g_task_return_error(task, error);
 }

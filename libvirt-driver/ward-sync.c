@@ -186,7 +186,6 @@ remedy_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *canc
     virDomainPtr dom = conn ? virDomainLookupByUUIDString(conn, uuid) : NULL;
     const char *unused;
 
-    ward_connection_begin_call(sync->manager->connection);
     if (dom) {
         switch (ward_pass_get_remedy(sync->pass, &unused)) {
         case WARD_REMEDY_DESTROY:
@@ -204,7 +203,6 @@ remedy_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *canc
         }
         virDomainFree(dom);
     }
-    ward_connection_end_call(sync->manager->connection);
     if (conn)
         ward_connection_release(sync->manager->connection, conn);
     g_task_return_boolean(task, TRUE);
@@ -302,7 +300,6 @@ read_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
     GError *error = NULL;
     virConnectPtr conn = ward_connection_acquire(connection, &error);
 
-    ward_connection_begin_call(connection);
     if (conn && !dom) {
         dom = virDomainLookupByUUIDString(conn, sync->domain->uuid);
         if (!dom)
@@ -312,7 +309,6 @@ read_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
         reading = ward_reading_new(dom, &error);
     if (reading && sync->job)
         ward_reading_look_at_job(reading, dom);
-    ward_connection_end_call(connection);
     if (dom)
         virDomainFree(dom);
     if (conn)
