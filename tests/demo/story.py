@@ -32,6 +32,12 @@ DOMAIN = f"""\
   </metadata>
 </domain>
 """
+OTHER = "other"
+OTHER_UUID = "5e1f0000-1111-4222-8333-777788889999"
+HELD_BACK = (
+    "as many teardowns run as this host may have at once (1): until one ends, this domain's "
+    "reboots are synchronous"
+)
 MISTAKE = ('state="on"', 'state="yes"')
 
 
@@ -44,13 +50,13 @@ def write(name, text):
 class Story:
     def __init__(self):
         self.stage = Stage()
-        self.world = World(provider="simulated")
+        self.world = World(provider="simulated", options=["--max-teardowns", "1"])
         self.path = domain_path(UUID)
 
-    def wait(self, name, value):
+    def wait(self, name, value, path=None):
         """Events take a moment to arrive; the next command is to show what came of them."""
         try:
-            self.world.client.wait_get(self.path, name, value, PATIENCE)
+            self.world.client.wait_get(path or self.path, name, value, PATIENCE)
         except AssertionError as error:
             self.stage.check(False, str(error))
 
@@ -158,6 +164,27 @@ class Story:
         self.stage.run(f"virsh-ward protection-info {NAME}", shows=["isolation", "active"])
         self.stage.held("the guest never noticed, and nothing was lost")
 
+    def limit(self):
+        other = DOMAIN.replace(NAME, OTHER).replace(UUID, OTHER_UUID)
+        self.stage.chapter(
+            "One at a time",
+            """This virtwardd was started with --max-teardowns 1. While one guest's memory is torn
+            down, the others do without: their reboots wait for it again.""",
+        )
+        write("other.xml", other)
+        self.stage.run("virsh define other.xml")
+        self.stage.run(f"virsh start {OTHER}", shows=["started"])
+        self.wait("Teardown1.Status", "active", domain_path(OTHER_UUID))
+        self.stage.run(f"virsh reset {NAME}")
+        self.wait("Teardown1.Reason", HELD_BACK, domain_path(OTHER_UUID))
+        self.stage.run(f"virsh-ward protection-info {OTHER}", shows=["synchronous"])
+        self.stage.run(f"virsh-ward teardown-wait {NAME}", live=True)
+        self.wait("Teardown1.Reason", "", domain_path(OTHER_UUID))
+        self.stage.run(f"virsh-ward protection-info {OTHER}", hides=["synchronous"])
+        self.stage.run(f"virsh destroy {OTHER}")
+        self.stage.run(f"virsh undefine {OTHER}")
+        self.stage.held("there was one at a time, and the other guest's object said why")
+
     def break_machine(self, what, **keys):
         print(self.stage.paint("2", f"--- from now on, in the model: {what}"), flush=True)
         self.world.change_machine(NAME, **keys)
@@ -215,6 +242,7 @@ class Story:
             self.change,
             self.reboot,
             self.death,
+            self.limit,
             self.forgotten,
             self.refused,
             self.end,
