@@ -474,7 +474,7 @@ class CompletionTest(VirshWardCase):
         self.assertEqual(self.complete("virsh-ward protection-set alpha --upd"), ["--update"])
         self.assertEqual(self.complete("virsh-ward protection-info --domain=al"), ["alpha"])
         self.assertEqual(
-            self.complete("virsh-ward protection-events --event teardown-f"), ["teardown-finished"]
+            self.complete("virsh-ward protection-events --event teardown-fi"), ["teardown-finished"]
         )
         self.assertEqual(self.complete("virsh-ward job-cancel "), ["7"])
         self.assertEqual(self.complete("virsh-ward --form"), ["--format"])
