@@ -173,11 +173,18 @@ teardown_apply(const WardModuleContext *context, GError **error)
     return TRUE;
 }
 
-/* Asynchronous is the kernel's own default. */
+/* Asynchronous is the kernel's own default. A domain without a VM of KVM's has nothing else. */
 static gboolean
 teardown_undo(const WardModuleContext *context, GError **error)
 {
-    return teardown_set(context, WARD_TEARDOWN_ASYNC, error);
+    g_autoptr(GError) local = NULL;
+
+    if (teardown_set(context, WARD_TEARDOWN_ASYNC, &local) ||
+        g_error_matches(local, WARD_ERROR, WARD_ERROR_NOT_FOUND) ||
+        g_error_matches(local, WARD_ERROR, WARD_ERROR_INVALID_STATE))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
 }
 
 static void

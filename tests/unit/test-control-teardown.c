@@ -9,6 +9,7 @@
 #include <glib/gstdio.h>
 
 #include "model-control-vm.h"
+#include "modules/ward-module.h"
 #include "test-wait.h"
 #include "ward-error.h"
 #include "ward-providers.h"
@@ -224,6 +225,36 @@ test_domain_without_a_process(Fixture *f, gconstpointer data)
 
     ASSERT_REFUSED(f->iface->teardown_set(f->provider, &none, WARD_TEARDOWN_ASYNC, error),
                    WARD_ERROR_NOT_FOUND, "guest");
+}
+
+/* Most domains of a host want no teardown, and some have no VM: nobody is to be told of that. */
+static void
+test_nothing_to_take_away(Fixture *f, gconstpointer data)
+{
+    const WardTarget none = {.uuid = UUID, .name = "guest"};
+    g_autoptr(WardActual) actual = ward_actual_new();
+    g_autoptr(GError) error = NULL;
+    WardModuleContext context = {
+        .provider = f->provider,
+        .target = &none,
+        .actual = actual,
+    };
+
+    g_assert_true(ward_teardown_module.undo(&context, &error));
+    g_assert_no_error(error);
+    g_assert_true(f->iface->teardown_set(f->provider, &target, WARD_TEARDOWN_SYNC, &error));
+    context.target = &target;
+    g_assert_true(ward_teardown_module.undo(&context, &error));
+    g_assert_no_error(error);
+    g_assert_true(model_prepare(0));
+    model_lock()->refusal = ENODEV;
+    model_unlock();
+    g_assert_true(ward_teardown_module.undo(&context, &error));
+    g_assert_no_error(error);
+    model_lock()->refusal = EIO;
+    model_unlock();
+    g_assert_false(ward_teardown_module.undo(&context, &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_FAILED);
 }
 
 static void
@@ -527,6 +558,7 @@ main(int argc, char **argv)
     ADD("/control-teardown/falls-back-to-stock", test_falls_back_to_stock);
     ADD("/control-teardown/vm-that-is-gone", test_vm_that_is_gone);
     ADD("/control-teardown/no-process", test_domain_without_a_process);
+    ADD("/control-teardown/nothing-to-take-away", test_nothing_to_take_away);
     ADD("/control-teardown/every-state", test_every_state);
     ADD("/control-teardown/numbers", test_numbers);
     ADD("/control-teardown/events", test_events_are_a_reason_to_look);
