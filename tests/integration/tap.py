@@ -3,6 +3,9 @@
 """Runs one file of unittest cases and reports each case in TAP, which meson counts.
 
     tap.py FILE [CASE...]        CASE as unittest names it: Class or Class.test_method
+
+A virtual machine may stand still for many seconds, and miss what it was about to look at. A case that
+fails while the clock jumped is run once more, with a new world; one that fails without is a failure.
 """
 
 import importlib.util
@@ -10,6 +13,67 @@ import os
 import sys
 import traceback
 import unittest
+
+from ward_clock import Clock
+
+ATTEMPTS = 3
+
+
+class Attempt(unittest.TestResult):
+    """What came of a case, until it is known whether that counts."""
+
+    def __init__(self):
+        super().__init__()
+        self.outcomes = []
+
+    def addSuccess(self, test):
+        self.outcomes.append(("addSuccess", test))
+
+    def addSkip(self, test, reason):
+        self.outcomes.append(("addSkip", test, reason))
+
+    def addError(self, test, err):
+        self.bad("addError", test, err)
+
+    def addFailure(self, test, err):
+        self.bad("addFailure", test, err)
+
+    def addSubTest(self, test, subtest, err):
+        if err is not None:
+            self.bad("addFailure", subtest, err)
+
+    def bad(self, what, test, err):
+        world = getattr(test, "world", None)
+        logs = "\n" + world.logs() if world else ""
+        self.failures.append(test)
+        self.outcomes.append((what, test, "".join(traceback.format_exception(*err)) + logs))
+
+
+def run_patiently(run, clock):
+    """TestCase.run(), for a machine that may stand still."""
+
+    def patient_run(case, result=None):
+        for left in reversed(range(ATTEMPTS)):
+            clock.take()
+            attempt = Attempt()
+            run(case, attempt)
+            jump = clock.take()
+            if not attempt.failures or not jump or not left:
+                break
+            print(f"# {case.id()}: failed, but the clock jumped {jump:.1f} s; once more")
+            for _, _, detail in (entry for entry in attempt.outcomes if len(entry) == 3):
+                print("\n".join("# " + line for line in detail.splitlines()))
+            renew(type(case))
+        for outcome, *arguments in attempt.outcomes:
+            getattr(result, outcome)(*arguments)
+
+    return patient_run
+
+
+def renew(case_class):
+    case_class.tearDownClass()
+    case_class.doClassCleanups()
+    case_class.setUpClass()
 
 
 class TapResult(unittest.TestResult):
@@ -26,11 +90,6 @@ class TapResult(unittest.TestResult):
             print("#", line)
         sys.stdout.flush()
 
-    def fail(self, test, error):
-        world = getattr(test, "world", None)
-        logs = "\n" + world.logs() if world else ""
-        self.report(test, False, detail="".join(traceback.format_exception(*error)) + logs)
-
     def addSuccess(self, test):
         self.report(test, True)
 
@@ -39,17 +98,13 @@ class TapResult(unittest.TestResult):
         self.report(test, True, " # SKIP " + reason)
 
     def addError(self, test, err):
-        super().addError(test, err)
-        self.fail(test, err)
+        self.addFailure(test, err)
 
     def addFailure(self, test, err):
-        super().addFailure(test, err)
-        self.fail(test, err)
-
-    def addSubTest(self, test, subtest, err):
-        super().addSubTest(test, subtest, err)
-        if err is not None:
-            self.fail(subtest, err)
+        """@err: what an Attempt made of it, or the exception of a class's setUp."""
+        self.failures.append((test, ""))
+        detail = err if isinstance(err, str) else "".join(traceback.format_exception(*err))
+        self.report(test, False, detail=detail)
 
 
 def load(path):
@@ -70,6 +125,7 @@ def main():
     else:
         suite = loader.loadTestsFromModule(module)
     result = TapResult(module.__name__)
+    unittest.TestCase.run = run_patiently(unittest.TestCase.run, Clock())
     suite.run(result)
     print(f"1..{result.count}")
     return 0 if result.count and result.wasSuccessful() else 1
