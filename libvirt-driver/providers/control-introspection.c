@@ -15,9 +15,13 @@
 #define UNHOOK_LOOK_US 20000
 
 gboolean
-ward_control_introspection_is_enabled(void)
+ward_control_introspection_is_enabled(GError **error)
 {
-    return ward_control_check_extension(KVM_CAP_INTROSPECTION);
+    if (ward_control_check_extension(KVM_CAP_INTROSPECTION))
+        return TRUE;
+    g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED,
+                "introspection is turned off in this kernel: kvm.introspection=N");
+    return FALSE;
 }
 
 gboolean

@@ -12,8 +12,8 @@
 
 G_BEGIN_DECLS
 
-/* Whether this kernel has KVMI and it is not turned off. */
-gboolean ward_control_introspection_is_enabled(void);
+/* Whether this kernel has KVMI and it is not turned off; NOT_SUPPORTED says why not. */
+gboolean ward_control_introspection_is_enabled(GError **error);
 
 /* Whether a tool is hooked and its connection works. */
 gboolean ward_control_introspection_is_attached(const struct kvm_control_info *info);

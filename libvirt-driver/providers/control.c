@@ -123,15 +123,16 @@ probe(WardProvider *provider,
       const char *capabilities,
       WardSupport *support)
 {
+    g_autoptr(GError) error = NULL;
+
     if (protection == WARD_PROTECTION_TEARDOWN)
         probe_teardown(provider, support);
     else if (protection != WARD_PROTECTION_INTROSPECTION)
         ward_provider_probe(get_stock(provider), protection, capabilities, support);
-    else if (ward_control_introspection_is_enabled())
+    else if (ward_control_introspection_is_enabled(&error))
         ward_support_set(support, TRUE, "the patched kernel's KVMI");
     else
-        ward_support_set(support, FALSE,
-                         "introspection is turned off in this kernel: kvm.introspection=N");
+        ward_support_set(support, FALSE, "%s", error->message);
 }
 
 /* before and after a guest runs */
