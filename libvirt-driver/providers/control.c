@@ -145,13 +145,16 @@ is_ready(WardProvider *provider, const WardTarget *target)
     return vm != NULL;
 }
 
-/* What this kernel does not do itself, the stock provider does. */
+/* What this kernel does not do itself, the stock provider does: whether @failure is of that sort.
+ * Takes it over, to pass it on to @error when it is not. */
 static gboolean
-is_left_to_stock(GError **error)
+is_left_to_stock(GError *failure, GError **error)
 {
-    if (!g_error_matches(*error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED))
+    if (!g_error_matches(failure, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED)) {
+        g_propagate_error(error, failure);
         return FALSE;
-    g_clear_error(error);
+    }
+    g_error_free(failure);
     return TRUE;
 }
 
@@ -159,16 +162,14 @@ static gboolean
 prove_teardown(WardProvider *provider, const WardTarget *target, GError **error)
 {
     g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
-    g_autoptr(GError) local = NULL;
     struct kvm_control_info info;
+    GError *failure = NULL;
 
     if (!vm || !ward_control_vm_get_info(vm, &info, error))
         return FALSE;
-    if (ward_control_teardown_prove(vm, target, &info.item[WARD_PROTECTION_TEARDOWN], &local) ||
-        is_left_to_stock(&local))
-        return TRUE;
-    g_propagate_error(error, g_steal_pointer(&local));
-    return FALSE;
+    return ward_control_teardown_prove(vm, target, &info.item[WARD_PROTECTION_TEARDOWN],
+                                       &failure) ||
+           is_left_to_stock(failure, error);
 }
 
 static gboolean
@@ -218,16 +219,13 @@ teardown_set(WardProvider *provider,
              GError **error)
 {
     g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
-    g_autoptr(GError) local = NULL;
+    GError *failure = NULL;
 
     if (!vm)
         return FALSE;
-    if (ward_control_teardown_set(vm, target, mode, &local))
-        return TRUE;
-    if (is_left_to_stock(&local))
-        return stock_iface(provider)->teardown_set(get_stock(provider), target, mode, error);
-    g_propagate_error(error, g_steal_pointer(&local));
-    return FALSE;
+    return ward_control_teardown_set(vm, target, mode, &failure) ||
+           (is_left_to_stock(failure, error) &&
+            stock_iface(provider)->teardown_set(get_stock(provider), target, mode, error));
 }
 
 /* The stock provider sees what the kernel does not tell: QEMU's helper for the exit, and the thread
@@ -240,12 +238,12 @@ teardown_read(WardProvider *provider,
 {
     g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
     WardControlTeardown *teardown = WARD_CONTROL_PROVIDER(provider)->teardown;
-    g_autoptr(GError) local = NULL;
     WardTeardownActual seen = {0};
+    GError *failure = NULL;
 
     if (!vm || !stock_iface(provider)->teardown_read(get_stock(provider), target, &seen, error))
         return FALSE;
-    if (ward_control_teardown_read(teardown, vm, target, actual, &local)) {
+    if (ward_control_teardown_read(teardown, vm, target, actual, &failure)) {
         actual->exit_helper = seen.exit_helper;
         if (actual->abandoned && seen.phase == WARD_TEARDOWN_PHASE_RUNNING) {
             actual->abandoned = FALSE;
@@ -254,10 +252,7 @@ teardown_read(WardProvider *provider,
         return TRUE;
     }
     *actual = seen;
-    if (is_left_to_stock(&local))
-        return TRUE;
-    g_propagate_error(error, g_steal_pointer(&local));
-    return FALSE;
+    return is_left_to_stock(failure, error);
 }
 
 static gboolean

@@ -8,6 +8,7 @@
 
 #include <sys/utsname.h>
 
+#include "proc-comm.h"
 #include "teardown-weight.h"
 #include "ward-error.h"
 #include "ward-providers.h"
@@ -216,27 +217,12 @@ teardown_set(WardProvider *provider,
 }
 
 static gboolean
-comm_is(WardProvider *provider, const char *directory, const char *entry, const char *name)
+host_runs(WardProvider *provider, const char *directory, const char *comm)
 {
-    g_autofree char *path = g_strdup_printf("%s/%s/comm", directory, entry);
-    g_autofree char *comm = read_host(provider, path);
+    g_autofree char *entry =
+        ward_proc_find_comm(WARD_STOCK_PROVIDER(provider)->root, directory, comm, MAX_PROCESSES);
 
-    return g_strcmp0(comm, name) == 0;
-}
-
-/* Whether an entry of @directory (/proc or /proc/PID/task) is named @name. */
-static gboolean
-find_comm(WardProvider *provider, const char *directory, const char *name)
-{
-    g_autofree char *full = host_path(provider, directory);
-    g_autoptr(GDir) dir = g_dir_open(full, 0, NULL);
-    const char *entry;
-
-    for (guint n = 0; dir && n < MAX_PROCESSES && (entry = g_dir_read_name(dir)); n++) {
-        if (g_ascii_isdigit(*entry) && comm_is(provider, directory, entry, name))
-            return TRUE;
-    }
-    return FALSE;
+    return entry != NULL;
 }
 
 /* How much there is to do and was done, nobody outside the kernel can see. */
@@ -252,9 +238,9 @@ teardown_read(WardProvider *provider,
     actual->phase = WARD_TEARDOWN_PHASE_UNKNOWN;
     if (target->pid == 0)
         return TRUE;
-    actual->phase = find_comm(provider, tasks, WARD_TEARDOWN_THREAD) ? WARD_TEARDOWN_PHASE_RUNNING
+    actual->phase = host_runs(provider, tasks, WARD_TEARDOWN_THREAD) ? WARD_TEARDOWN_PHASE_RUNNING
                                                                      : WARD_TEARDOWN_PHASE_NONE;
-    actual->exit_helper = find_comm(provider, "/proc", helper);
+    actual->exit_helper = host_runs(provider, "/proc", helper);
     return TRUE;
 }
 

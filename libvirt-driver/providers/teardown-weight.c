@@ -7,6 +7,7 @@
 #include <string.h>
 #include <unistd.h>
 
+#include "proc-comm.h"
 #include "ward-error.h"
 
 #define LIBVIRT_GROUP "/emulator" /* vir_cgroup: of all threads but vCPUs and iothreads */
@@ -14,39 +15,16 @@
 #define CGROUPS "/sys/fs/cgroup"
 #define MAX_THREADS 10000 /* of one QEMU to look at */
 
-static char *
-read_task(const char *root, GPid pid, const char *thread, const char *file)
-{
-    g_autofree char *path = g_strdup_printf("%s/proc/%d/task/%s/%s", root, pid, thread, file);
-    char *text = NULL;
-
-    g_file_get_contents(path, &text, NULL, NULL);
-    return text ? g_strchomp(text) : NULL;
-}
-
-static char *
-find_thread(const char *root, GPid pid)
-{
-    g_autofree char *path = g_strdup_printf("%s/proc/%d/task", root, pid);
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *thread;
-
-    for (guint n = 0; dir && n < MAX_THREADS && (thread = g_dir_read_name(dir)); n++) {
-        g_autofree char *comm = read_task(root, pid, thread, "comm");
-
-        if (g_strcmp0(comm, WARD_TEARDOWN_THREAD) == 0)
-            return g_strdup(thread);
-    }
-    return NULL;
-}
-
 /* Where the thread is in the hierarchy of version 2; NULL: it has none, or is in another world. */
 static char *
 get_group(const char *root, GPid pid, const char *thread)
 {
-    g_autofree char *text = read_task(root, pid, thread, "cgroup");
-    g_auto(GStrv) lines = text ? g_strsplit(text, "\n", 64) : NULL;
+    g_autofree char *path = g_strdup_printf("%s/proc/%d/task/%s/cgroup", root, pid, thread);
+    g_autofree char *text = NULL;
+    g_auto(GStrv) lines = NULL;
 
+    if (g_file_get_contents(path, &text, NULL, NULL))
+        lines = g_strsplit(g_strchomp(text), "\n", 64);
     for (char **line = lines; line && *line; line++) {
         if (g_str_has_prefix(*line, "0::/") && !strstr(*line, "/../"))
             return g_strdup(*line + strlen("0::"));
@@ -85,7 +63,8 @@ make_group(const char *group, GError **error)
 gboolean
 ward_teardown_weight_set(const char *root, GPid pid, guint weight, GError **error)
 {
-    g_autofree char *thread = find_thread(root, pid);
+    g_autofree char *tasks = g_strdup_printf("/proc/%d/task", pid);
+    g_autofree char *thread = ward_proc_find_comm(root, tasks, WARD_TEARDOWN_THREAD, MAX_THREADS);
     g_autofree char *group = thread ? get_group(root, pid, thread) : NULL;
     g_autofree char *number = g_strdup_printf("%u", weight);
     g_autofree char *parent = NULL;

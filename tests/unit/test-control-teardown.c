@@ -6,10 +6,10 @@
  * kernel does that is tested in kernel/teardown, on a model of the Ultravisor.
  */
 #include <errno.h>
-#include <glib/gstdio.h>
 
 #include "model-control-vm.h"
 #include "modules/ward-module.h"
+#include "test-host.h"
 #include "test-wait.h"
 #include "ward-error.h"
 #include "ward-providers.h"
@@ -26,16 +26,6 @@ typedef struct {
 } Fixture;
 
 static const WardTarget target = {.uuid = UUID, .name = "guest", .pid = PID};
-
-static void
-put(Fixture *f, const char *path, const char *text)
-{
-    g_autofree char *full = g_strconcat(f->root, path, NULL);
-    g_autofree char *directory = g_path_get_dirname(full);
-
-    g_assert_cmpint(g_mkdir_with_parents(directory, 0700), ==, 0);
-    g_assert_true(g_file_set_contents(full, text, -1, NULL));
-}
 
 static void
 on_changed(WardProvider *provider, const char *uuid, Fixture *f)
@@ -61,29 +51,15 @@ set_up(Fixture *f, gconstpointer data)
 {
     model_reset();
     f->root = g_dir_make_tmp("ward-control-XXXXXX", NULL);
-    put(f, "/proc/42/task/42/comm", "qemu-system-s39\n");
+    test_host_put(f->root, "/proc/42/task/42/comm", "qemu-system-s39\n");
     start_provider(f);
-}
-
-static void
-remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_tree(child);
-    }
-    g_remove(path);
 }
 
 static void
 tear_down(Fixture *f, gconstpointer data)
 {
     g_object_unref(f->provider);
-    remove_tree(f->root);
+    test_host_remove(f->root);
     g_free(f->root);
 }
 
@@ -139,9 +115,9 @@ test_probe(Fixture *f, gconstpointer data)
 {
     /* An x86 host, say: the kernel is not even asked. */
     assert_probe(f, 0, FALSE, "stock", "Ultravisor");
-    put(f, "/sys/firmware/uv/prot_virt_host", "1\n");
+    test_host_put(f->root, "/sys/firmware/uv/prot_virt_host", "1\n");
     assert_probe(f, 0, FALSE, "stock", "6.2");
-    put(f, "/sys/module/kvm/parameters/async_destroy", "Y\n");
+    test_host_put(f->root, "/sys/module/kvm/parameters/async_destroy", "Y\n");
     assert_probe(f, 0, TRUE, "control", "for each domain");
     assert_probe(f, ENOTTY, TRUE, "stock", "patches for teardown are not in it");
     assert_probe(f, EOPNOTSUPP, TRUE, "stock", "for all domains alike");
@@ -182,7 +158,7 @@ test_falls_back_to_stock(Fixture *f, gconstpointer data)
     g_autoptr(GError) none = NULL;
     WardTeardownActual actual;
 
-    put(f, "/proc/42/task/43/comm", "async_cleanup\n");
+    test_host_put(f->root, "/proc/42/task/43/comm", "async_cleanup\n");
     for (gsize i = 0; i < G_N_ELEMENTS(refusals); i++) {
         model_lock()->refusal = refusals[i];
         model_unlock();
@@ -425,7 +401,7 @@ test_qemu_that_is_about_to_is_left_alone(Fixture *f, gconstpointer data)
 {
     WardTeardownActual actual;
 
-    put(f, "/proc/42/task/43/comm", "async_cleanup\n");
+    test_host_put(f->root, "/proc/42/task/43/comm", "async_cleanup\n");
     g_assert_true(model_prepare(LONG_AGO));
     read_teardown(f, &actual);
     g_assert_cmpint(actual.phase, ==, WARD_TEARDOWN_PHASE_SET_ASIDE);

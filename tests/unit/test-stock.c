@@ -2,11 +2,9 @@
 /*
  * test-stock.c: what the stock provider makes of a host, on trees of files and on this process
  */
-#include <glib/gstdio.h>
-#include <pthread.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
+#include "test-host.h"
 #include "ward-error.h"
 #include "ward-providers.h"
 
@@ -17,16 +15,6 @@ typedef struct {
 } Fixture;
 
 static void
-put(Fixture *f, const char *path, const char *text)
-{
-    g_autofree char *full = g_strconcat(f->root, path, NULL);
-    g_autofree char *directory = g_path_get_dirname(full);
-
-    g_assert_cmpint(g_mkdir_with_parents(directory, 0700), ==, 0);
-    g_assert_true(g_file_set_contents(full, text, -1, NULL));
-}
-
-static void
 set_up(Fixture *f, gconstpointer data)
 {
     f->root = g_dir_make_tmp("ward-stock-XXXXXX", NULL);
@@ -34,25 +22,11 @@ set_up(Fixture *f, gconstpointer data)
 }
 
 static void
-remove_tree(const char *path)
-{
-    g_autoptr(GDir) dir = g_dir_open(path, 0, NULL);
-    const char *name;
-
-    while (dir && (name = g_dir_read_name(dir))) {
-        g_autofree char *child = g_build_filename(path, name, NULL);
-
-        remove_tree(child);
-    }
-    g_remove(path);
-}
-
-static void
 tear_down(Fixture *f, gconstpointer data)
 {
     ward_support_clear(&f->support);
     g_object_unref(f->provider);
-    remove_tree(f->root);
+    test_host_remove(f->root);
     g_free(f->root);
 }
 
@@ -73,13 +47,13 @@ test_teardown_support(Fixture *f, gconstpointer data)
     const WardProtection p = WARD_PROTECTION_TEARDOWN;
 
     ASSERT_PROBE(f, p, NULL, FALSE, "Ultravisor");
-    put(f, "/sys/firmware/uv/prot_virt_host", "0\n");
+    test_host_put(f->root, "/sys/firmware/uv/prot_virt_host", "0\n");
     ASSERT_PROBE(f, p, NULL, FALSE, "prot_virt=1");
-    put(f, "/sys/firmware/uv/prot_virt_host", "1\n");
+    test_host_put(f->root, "/sys/firmware/uv/prot_virt_host", "1\n");
     ASSERT_PROBE(f, p, NULL, FALSE, "6.2");
-    put(f, "/sys/module/kvm/parameters/async_destroy", "N\n");
+    test_host_put(f->root, "/sys/module/kvm/parameters/async_destroy", "N\n");
     ASSERT_PROBE(f, p, NULL, FALSE, "kvm.async_destroy=N");
-    put(f, "/sys/module/kvm/parameters/async_destroy", "Y\n");
+    test_host_put(f->root, "/sys/module/kvm/parameters/async_destroy", "Y\n");
     ASSERT_PROBE(f, p, NULL, TRUE, "kernel's own");
 }
 
@@ -95,9 +69,9 @@ test_trustdomain_support(Fixture *f, gconstpointer data)
                        "</features></domainCapabilities>";
 
     ASSERT_PROBE(f, p, with, FALSE, "6.16");
-    put(f, "/sys/module/kvm_intel/parameters/tdx", "N\n");
+    test_host_put(f->root, "/sys/module/kvm_intel/parameters/tdx", "N\n");
     ASSERT_PROBE(f, p, with, FALSE, "tdx=1");
-    put(f, "/sys/module/kvm_intel/parameters/tdx", "Y\n");
+    test_host_put(f->root, "/sys/module/kvm_intel/parameters/tdx", "Y\n");
     ASSERT_PROBE(f, p, NULL, FALSE, "not yet");
     ASSERT_PROBE(f, p, without, FALSE, "11.6");
     ASSERT_PROBE(f, p, with, TRUE, "own TDX");
@@ -108,10 +82,10 @@ test_introspection_and_isolation_need_patches(Fixture *f, gconstpointer data)
 {
     ASSERT_PROBE(f, WARD_PROTECTION_INTROSPECTION, NULL, FALSE, "no KVM");
     ASSERT_PROBE(f, WARD_PROTECTION_ISOLATION, NULL, FALSE, "no KVM");
-    put(f, "/sys/module/kvm/parameters/halt_poll_ns", "200000\n");
+    test_host_put(f->root, "/sys/module/kvm/parameters/halt_poll_ns", "200000\n");
     ASSERT_PROBE(f, WARD_PROTECTION_INTROSPECTION, NULL, FALSE, "patches are needed");
     ASSERT_PROBE(f, WARD_PROTECTION_ISOLATION, NULL, FALSE, "patches are needed");
-    put(f, "/sys/module/kvm_intel/parameters/vmentry_l1d_flush", "cond\n");
+    test_host_put(f->root, "/sys/module/kvm_intel/parameters/vmentry_l1d_flush", "cond\n");
     ASSERT_PROBE(f, WARD_PROTECTION_ISOLATION, NULL, FALSE, "vmentry_l1d_flush=cond");
 }
 
@@ -126,14 +100,14 @@ test_capacity(Fixture *f, gconstpointer data)
     g_assert_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED);
     g_clear_error(&error);
 
-    put(f, "/sys/fs/cgroup/misc.capacity", "sev 15\ntdx 31\n");
-    put(f, "/sys/fs/cgroup/misc.current", "sev 0\ntdx 7\n");
+    test_host_put(f->root, "/sys/fs/cgroup/misc.capacity", "sev 15\ntdx 31\n");
+    test_host_put(f->root, "/sys/fs/cgroup/misc.current", "sev 0\ntdx 7\n");
     g_assert_true(iface->trustdomain_capacity(f->provider, &capacity, &error));
     g_assert_cmpuint(capacity.total, ==, 31);
     g_assert_cmpuint(capacity.used, ==, 7);
     g_assert_false(capacity.knows_leaked);
 
-    put(f, "/sys/fs/cgroup/misc.current", "tdx many\n");
+    test_host_put(f->root, "/sys/fs/cgroup/misc.current", "tdx many\n");
     g_assert_false(iface->trustdomain_capacity(f->provider, &capacity, &error));
     g_assert_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED);
 }
@@ -155,13 +129,13 @@ test_teardown_of_processes(Fixture *f, gconstpointer data)
 {
     WardTeardownActual actual;
 
-    put(f, "/proc/41/comm", "cleanup/42\n");
-    put(f, "/proc/42/comm", "qemu-system-s39\n");
-    put(f, "/proc/42/task/42/comm", "qemu-system-s39\n");
+    test_host_put(f->root, "/proc/41/comm", "cleanup/42\n");
+    test_host_put(f->root, "/proc/42/comm", "qemu-system-s39\n");
+    test_host_put(f->root, "/proc/42/task/42/comm", "qemu-system-s39\n");
     read_teardown(f->provider, 42, &actual);
     g_assert_cmpint(actual.phase, ==, WARD_TEARDOWN_PHASE_NONE);
     g_assert_true(actual.exit_helper);
-    put(f, "/proc/42/task/43/comm", "async_cleanup\n");
+    test_host_put(f->root, "/proc/42/task/43/comm", "async_cleanup\n");
     read_teardown(f->provider, 42, &actual);
     g_assert_cmpint(actual.phase, ==, WARD_TEARDOWN_PHASE_RUNNING);
     read_teardown(f->provider, 4, &actual);
@@ -171,40 +145,19 @@ test_teardown_of_processes(Fixture *f, gconstpointer data)
     g_assert_cmpint(actual.phase, ==, WARD_TEARDOWN_PHASE_UNKNOWN);
 }
 
-typedef struct {
-    pthread_barrier_t named;
-    pthread_barrier_t seen;
-} Barriers;
-
-static void *
-pretend_to_clean_up(void *data)
-{
-    Barriers *barriers = data;
-
-    prctl(PR_SET_NAME, "async_cleanup");
-    pthread_barrier_wait(&barriers->named);
-    pthread_barrier_wait(&barriers->seen);
-    return NULL;
-}
-
 /* The same in the real /proc: QEMU names its thread just so. */
 static void
 test_teardown_of_a_real_thread(Fixture *f, gconstpointer data)
 {
     g_autoptr(WardProvider) provider = ward_stock_provider_new("");
     WardTeardownActual actual;
-    Barriers barriers;
-    pthread_t thread;
+    TestCleanup cleanup;
 
     read_teardown(provider, getpid(), &actual);
     g_assert_cmpint(actual.phase, ==, WARD_TEARDOWN_PHASE_NONE);
-    pthread_barrier_init(&barriers.named, NULL, 2);
-    pthread_barrier_init(&barriers.seen, NULL, 2);
-    pthread_create(&thread, NULL, pretend_to_clean_up, &barriers);
-    pthread_barrier_wait(&barriers.named);
+    test_cleanup_begin(&cleanup);
     read_teardown(provider, getpid(), &actual);
-    pthread_barrier_wait(&barriers.seen);
-    pthread_join(thread, NULL);
+    test_cleanup_end(&cleanup);
     g_assert_cmpint(actual.phase, ==, WARD_TEARDOWN_PHASE_RUNNING);
     /* It can be joined before it is gone from /proc, which the emulation of s390x shows. */
     while (actual.phase == WARD_TEARDOWN_PHASE_RUNNING)
@@ -221,11 +174,11 @@ put_groups(Fixture *f, const char *group)
 {
     g_autofree char *text = g_strdup_printf("9:cpu:/old\n0::%s\n", group);
 
-    put(f, "/proc/42/task/42/comm", "qemu-system-s39\n");
-    put(f, "/proc/42/task/43/comm", "async_cleanup\n");
-    put(f, "/proc/42/task/43/cgroup", text);
-    put(f, OURS "/cgroup.type", "");
-    put(f, OURS "/cgroup.threads", "");
+    test_host_put(f->root, "/proc/42/task/42/comm", "qemu-system-s39\n");
+    test_host_put(f->root, "/proc/42/task/43/comm", "async_cleanup\n");
+    test_host_put(f->root, "/proc/42/task/43/cgroup", text);
+    test_host_put(f->root, OURS "/cgroup.type", "");
+    test_host_put(f->root, OURS "/cgroup.threads", "");
 }
 
 static gboolean
@@ -259,15 +212,15 @@ test_teardown_weight(Fixture *f, gconstpointer data)
     g_clear_error(&error);
     assert_file(f, OURS "/cgroup.threads", "");
 
-    put(f, OURS "/cpu.weight", "");
+    test_host_put(f->root, OURS "/cpu.weight", "");
     g_assert_true(weigh(f, &error));
     g_assert_no_error(error);
     assert_file(f, OURS "/cgroup.type", "threaded");
     assert_file(f, OURS "/cpu.weight", "50");
     assert_file(f, OURS "/cgroup.threads", "43");
 
-    put(f, OURS "/cgroup.threads", "");
-    put(f, "/proc/42/task/43/cgroup", "0::" GROUPS "/virtward-teardown\n");
+    test_host_put(f->root, OURS "/cgroup.threads", "");
+    test_host_put(f->root, "/proc/42/task/43/cgroup", "0::" GROUPS "/virtward-teardown\n");
     g_assert_true(weigh(f, &error));
     assert_file(f, OURS "/cgroup.threads", ""); /* it is there already */
 }
@@ -305,7 +258,7 @@ test_damaged_machine_is_refused(Fixture *f, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
 
-    put(f, "/simulated-machine.conf", "not a key file\n");
+    test_host_put(f->root, "/simulated-machine.conf", "not a key file\n");
     g_assert_null(ward_simulated_provider_new(f->root, &error));
     g_assert_error(error, WARD_ERROR, WARD_ERROR_FAILED);
     g_assert_nonnull(strstr(error->message, "simulated-machine.conf"));

@@ -2,11 +2,10 @@
 /*
  * test-teardown.c: the teardown module: what it refuses, and what it says of a stock host
  */
-#include <pthread.h>
-#include <sys/prctl.h>
 #include <unistd.h>
 
 #include "modules/ward-module.h"
+#include "test-host.h"
 #include "ward-error.h"
 #include "ward-providers.h"
 #include "ward-xml.h"
@@ -168,41 +167,20 @@ test_stock_cannot_keep_a_limit(void)
     tear_down(&f);
 }
 
-typedef struct {
-    pthread_barrier_t named;
-    pthread_barrier_t seen;
-} Barriers;
-
-static void *
-pretend_to_clean_up(void *data)
-{
-    Barriers *barriers = data;
-
-    prctl(PR_SET_NAME, "async_cleanup");
-    pthread_barrier_wait(&barriers->named);
-    pthread_barrier_wait(&barriers->seen);
-    return NULL;
-}
-
 /* QEMU's thread, by its name; and this process is in no group of libvirt's. */
 static void
 test_weight_that_cannot_be_had_is_said(void)
 {
     g_autofree char *reason = NULL;
     WardTeardownActual actual;
-    Barriers barriers;
-    pthread_t thread;
+    TestCleanup cleanup;
     Fixture f;
 
-    pthread_barrier_init(&barriers.named, NULL, 2);
-    pthread_barrier_init(&barriers.seen, NULL, 2);
-    pthread_create(&thread, NULL, pretend_to_clean_up, &barriers);
-    pthread_barrier_wait(&barriers.named);
+    test_cleanup_begin(&cleanup);
     set_up(&f, "", "", "<launchSecurity type='s390-pv'/>");
     f.context.teardown_weight = 50;
     reason = apply_on_stock(&f, getpid(), &actual);
-    pthread_barrier_wait(&barriers.seen);
-    pthread_join(thread, NULL);
+    test_cleanup_end(&cleanup);
     g_assert_cmpint(actual.phase, ==, WARD_TEARDOWN_PHASE_RUNNING);
     g_assert_nonnull(strstr(reason, "usual CPU weight and not with 50"));
     tear_down(&f);
