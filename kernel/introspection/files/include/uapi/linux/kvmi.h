@@ -56,6 +56,9 @@ enum {
 	KVMI_GET_GUEST_INFO	= 5,
 	KVMI_CONTROL_VM_EVENTS	= 8,
 	KVMI_READ_PHYSICAL	= 17,
+	KVMI_WRITE_PHYSICAL	= 18,
+	KVMI_CONTROL_CMD_RESPONSE = 27,
+	KVMI_GET_MAX_GFN	= 29,
 
 	KVMI_NUM_COMMANDS	= 64,
 };
@@ -114,6 +117,23 @@ struct kvmi_control_vm_events {
 struct kvmi_read_physical {
 	__u64 gpa;
 	__u64 size;
+};
+
+struct kvmi_write_physical {
+	__u64 gpa;
+	__u64 size;
+	__u8 data[];
+};
+
+struct kvmi_control_cmd_response {
+	__u8 enable;
+	__u8 now;
+	__u16 padding1;
+	__u32 padding2;
+};
+
+struct kvmi_get_max_gfn_reply {
+	__u64 gfn;	/* the first one behind the guest's memory */
 };
 
 struct kvmi_event {

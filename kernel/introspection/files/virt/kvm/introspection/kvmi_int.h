@@ -25,10 +25,13 @@
  * @send_lock: keeps messages whole on their way out; protects @event_seq
  * @event_seq: sequence number of the last event
  * @vm_events: mask of the VM's events that the tool asked for
- * @in: the command being handled
+ * @mute: whether the command being handled gets no reply
+ * @mute_next: the same for the next one
+ * @in: the arguments of the command being handled
+ * @in_size: their size
  * @out: the data of its reply
  *
- * @vm_events is written by @recv only; @in and @out are @recv's alone.
+ * @vm_events is written by @recv only; what follows it is @recv's alone.
  */
 struct kvmi {
 	struct kvm *kvm;
@@ -42,8 +45,11 @@ struct kvmi {
 	struct mutex send_lock;	/* keeps messages whole */
 	u32 event_seq;
 	u64 vm_events;
-	u8 in[KVMI_MSG_SIZE];
-	u8 out[PAGE_SIZE];
+	bool mute;
+	bool mute_next;
+	size_t in_size;
+	u8 in[KVMI_MSG_SIZE] __aligned(8);
+	u8 out[PAGE_SIZE] __aligned(8);
 };
 
 /* kvmi_sock.c */
@@ -51,6 +57,11 @@ struct socket *kvmi_sock_get(int fd);
 void kvmi_sock_shutdown(struct kvmi *kvmi);
 int kvmi_sock_read(struct kvmi *kvmi, void *buf, size_t size);
 int kvmi_sock_write(struct kvmi *kvmi, struct kvec *vec, size_t count);
+
+/* kvmi_mem.c */
+int kvmi_mem_read(struct kvm *kvm, u64 gpa, void *data, size_t size);
+int kvmi_mem_write(struct kvm *kvm, u64 gpa, const void *data, size_t size);
+u64 kvmi_mem_end(struct kvm *kvm);
 
 /* kvmi_msg.c */
 int kvmi_msg_handle(struct kvmi *kvmi);

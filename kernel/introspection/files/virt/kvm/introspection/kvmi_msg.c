@@ -7,9 +7,7 @@
  * end of the connection for what leaves no way to tell where the next message
  * starts or which answer belongs to what.
  */
-#include <linux/kthread.h>
 #include <linux/nospec.h>
-#include <linux/sched/mm.h>
 #include <uapi/linux/kvm_para.h>
 
 #include "kvmi_int.h"
@@ -30,11 +28,13 @@
 /**
  * struct kvmi_command - how to handle a command
  * @size: size of its arguments
+ * @more: whether data may follow them; kvmi->in_size counts both
  * @handle: does it; the arguments are in kvmi->in, and the size bytes of the
  *	reply go to kvmi->out. Returns 0 or a negative KVM_E*.
  */
 struct kvmi_command {
 	size_t size;
+	bool more;
 	int (*handle)(struct kvmi *kvmi, size_t *size);
 };
 
@@ -117,47 +117,90 @@ static int kvmi_control_vm_events(struct kvmi *kvmi, size_t *size)
 	return 0;
 }
 
-/*
- * Guest memory is the VMM's, and read through its page tables. A VMM that is
- * exiting has none any more; the VM follows it soon.
- */
-static int kvmi_read_guest(struct kvm *kvm, u64 gpa, void *data, size_t size)
+static bool kvmi_within_page(u64 gpa, u64 size)
 {
-	int idx, r;
-
-	if (!mmget_not_zero(kvm->mm))
-		return -KVM_ENOENT;
-	kthread_use_mm(kvm->mm);
-	idx = srcu_read_lock(&kvm->srcu);
-	r = kvm_read_guest_page(kvm, gpa_to_gfn(gpa), data, offset_in_page(gpa), size);
-	srcu_read_unlock(&kvm->srcu, idx);
-	kthread_unuse_mm(kvm->mm);
-	/* If it was the last one, the memory is not for us to tear down. */
-	mmput_async(kvm->mm);
-
-	return r ? -KVM_ENOENT : 0;
+	return size && size <= PAGE_SIZE && offset_in_page(gpa) + size <= PAGE_SIZE;
 }
 
 static int kvmi_read_physical(struct kvmi *kvmi, size_t *size)
 {
 	const struct kvmi_read_physical *arg = (void *)kvmi->in;
 
-	if (!arg->size || arg->size > PAGE_SIZE ||
-	    offset_in_page(arg->gpa) + arg->size > PAGE_SIZE)
+	if (!kvmi_within_page(arg->gpa, arg->size))
 		return -KVM_EINVAL;
 
 	*size = arg->size;
-	return kvmi_read_guest(kvmi->kvm, arg->gpa, kvmi->out, arg->size);
+	return kvmi_mem_read(kvmi->kvm, arg->gpa, kvmi->out, arg->size);
+}
+
+static int kvmi_write_physical(struct kvmi *kvmi, size_t *size)
+{
+	const struct kvmi_write_physical *arg = (void *)kvmi->in;
+
+	if (!kvmi_within_page(arg->gpa, arg->size) ||
+	    kvmi->in_size != sizeof(*arg) + arg->size)
+		return -KVM_EINVAL;
+
+	return kvmi_mem_write(kvmi->kvm, arg->gpa, arg->data, arg->size);
+}
+
+static int kvmi_control_cmd_response(struct kvmi *kvmi, size_t *size)
+{
+	const struct kvmi_control_cmd_response *arg = (void *)kvmi->in;
+
+	if (arg->enable > 1 || arg->now > 1 || arg->padding1 || arg->padding2)
+		return -KVM_EINVAL;
+
+	kvmi->mute_next = !arg->enable;
+	if (arg->now)
+		kvmi->mute = !arg->enable;
+	return 0;
+}
+
+static int kvmi_get_max_gfn(struct kvmi *kvmi, size_t *size)
+{
+	struct kvmi_get_max_gfn_reply *reply = (void *)kvmi->out;
+
+	reply->gfn = kvmi_mem_end(kvmi->kvm);
+	*size = sizeof(*reply);
+	return 0;
 }
 
 static const struct kvmi_command kvmi_commands[] = {
-	[KVMI_GET_VERSION]	= { 0, kvmi_get_version },
-	[KVMI_CHECK_COMMAND]	= { sizeof(struct kvmi_check_command), kvmi_check_command },
-	[KVMI_CHECK_EVENT]	= { sizeof(struct kvmi_check_event), kvmi_check_event },
-	[KVMI_GET_GUEST_INFO]	= { 0, kvmi_get_guest_info },
-	[KVMI_CONTROL_VM_EVENTS] = { sizeof(struct kvmi_control_vm_events),
-				     kvmi_control_vm_events },
-	[KVMI_READ_PHYSICAL]	= { sizeof(struct kvmi_read_physical), kvmi_read_physical },
+	[KVMI_GET_VERSION] = {
+		.handle	= kvmi_get_version,
+	},
+	[KVMI_CHECK_COMMAND] = {
+		.size	= sizeof(struct kvmi_check_command),
+		.handle	= kvmi_check_command,
+	},
+	[KVMI_CHECK_EVENT] = {
+		.size	= sizeof(struct kvmi_check_event),
+		.handle	= kvmi_check_event,
+	},
+	[KVMI_GET_GUEST_INFO] = {
+		.handle	= kvmi_get_guest_info,
+	},
+	[KVMI_CONTROL_VM_EVENTS] = {
+		.size	= sizeof(struct kvmi_control_vm_events),
+		.handle	= kvmi_control_vm_events,
+	},
+	[KVMI_READ_PHYSICAL] = {
+		.size	= sizeof(struct kvmi_read_physical),
+		.handle	= kvmi_read_physical,
+	},
+	[KVMI_WRITE_PHYSICAL] = {
+		.size	= sizeof(struct kvmi_write_physical),
+		.more	= true,
+		.handle	= kvmi_write_physical,
+	},
+	[KVMI_CONTROL_CMD_RESPONSE] = {
+		.size	= sizeof(struct kvmi_control_cmd_response),
+		.handle	= kvmi_control_cmd_response,
+	},
+	[KVMI_GET_MAX_GFN] = {
+		.handle	= kvmi_get_max_gfn,
+	},
 };
 
 static const struct kvmi_command *kvmi_find_command(u16 id)
@@ -201,7 +244,7 @@ static int kvmi_run_command(struct kvmi *kvmi, const struct kvmi_msg_hdr *hdr,
 	r = kvmi_check_command_id(kvmi, hdr->id);
 	if (r)
 		return r;
-	if (hdr->size != command->size)
+	if (command->more ? hdr->size < command->size : hdr->size != command->size)
 		return -KVM_EINVAL;
 	return command->handle(kvmi, size);
 }
@@ -219,7 +262,7 @@ int kvmi_msg_handle(struct kvmi *kvmi)
 {
 	struct kvmi_msg_hdr hdr;
 	size_t size = 0;
-	int r;
+	int err, r;
 
 	r = kvmi_sock_read(kvmi, &hdr, sizeof(hdr));
 	if (r)
@@ -232,9 +275,13 @@ int kvmi_msg_handle(struct kvmi *kvmi)
 	if (r)
 		return r;
 
+	kvmi->in_size = hdr.size;
 	kvmi->kvm->stat.generic.introspection_commands++;
-	r = kvmi_run_command(kvmi, &hdr, &size);
-	return kvmi_reply(kvmi, &hdr, r, size);
+	err = kvmi_run_command(kvmi, &hdr, &size);
+	if (!kvmi->mute)
+		r = kvmi_reply(kvmi, &hdr, err, size);
+	kvmi->mute = kvmi->mute_next;
+	return r;
 }
 
 /**

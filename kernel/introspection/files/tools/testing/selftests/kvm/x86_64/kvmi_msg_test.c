@@ -43,6 +43,15 @@ static int read_physical(int tool, uint64_t gpa, uint64_t size, void *data)
 	return tool_command(tool, KVMI_READ_PHYSICAL, &arg, sizeof(arg), data, size);
 }
 
+static int write_physical(int tool, uint64_t gpa, uint64_t size, const void *data,
+			  uint16_t data_size)
+{
+	uint64_t arg[2 + 4096 / 8 + 1] = { gpa, size };
+
+	memcpy(arg + 2, data, data_size);
+	return tool_command(tool, KVMI_WRITE_PHYSICAL, arg, 16 + data_size, NULL, 0);
+}
+
 static int want_unhook_event(int tool, int enable)
 {
 	struct kvmi_control_vm_events arg = {
@@ -150,6 +159,131 @@ TEST_F(kvmi, read_physical_stays_in_a_page_of_the_guest)
 	EXPECT_EQ(-ENOENT, read_physical(self->tool, end, 1, NULL));
 	EXPECT_EQ(-ENOENT, read_physical(self->tool, GUEST_GPA - 4096, 4096, NULL));
 	EXPECT_EQ(-ENOENT, read_physical(self->tool, ~0xfffull, 4096, NULL));
+}
+
+TEST_F(kvmi, write_physical)
+{
+	uint8_t data[4096];
+	int i;
+
+	for (i = 0; i < 4096; i++)
+		data[i] = i * 7 + 1;
+	EXPECT_EQ(0, write_physical(self->tool, GUEST_GPA + 4096, 4096, data, 4096));
+	EXPECT_EQ(0, memcmp(data, self->guest.memory + 4096, 4096));
+	EXPECT_EQ(0, write_physical(self->tool, GUEST_GPA + 4095, 1, data + 5, 1));
+	EXPECT_EQ(data[5], self->guest.memory[4095]);
+	EXPECT_EQ((uint8_t)(4094 ^ (4094 >> 8)), self->guest.memory[4094]);
+	EXPECT_EQ(data[0], self->guest.memory[4096]);
+}
+
+TEST_F(kvmi, write_physical_stays_in_a_page_of_the_guest)
+{
+	uint64_t end = GUEST_GPA + GUEST_PAGES * 4096;
+	static uint8_t before[GUEST_PAGES * 4096];
+	uint8_t data[4104] = {};
+
+	vm_userspace_mem_region_add(self->guest.vm, VM_MEM_SRC_ANONYMOUS, end + 4096, 2, 1,
+				    KVM_MEM_READONLY);
+	memcpy(before, self->guest.memory, sizeof(before));
+	EXPECT_EQ(-EINVAL, write_physical(self->tool, GUEST_GPA, 0, data, 0));
+	EXPECT_EQ(-EINVAL, write_physical(self->tool, GUEST_GPA, 4097, data, 4097));
+	EXPECT_EQ(-EINVAL, write_physical(self->tool, GUEST_GPA + 4095, 2, data, 2));
+	EXPECT_EQ(-EINVAL, write_physical(self->tool, GUEST_GPA + 8, -8ull, data, 8));
+	/* As much data as it says, neither more nor less. */
+	EXPECT_EQ(-EINVAL, write_physical(self->tool, GUEST_GPA, 8, data, 7));
+	EXPECT_EQ(-EINVAL, write_physical(self->tool, GUEST_GPA, 8, data, 9));
+	EXPECT_EQ(-ENOENT, write_physical(self->tool, end, 8, data, 8));
+	EXPECT_EQ(-ENOENT, write_physical(self->tool, end + 4096, 8, data, 8));
+	EXPECT_EQ(0, memcmp(before, self->guest.memory, sizeof(before)));
+}
+
+TEST_F(kvmi, write_physical_marks_the_page_dirty)
+{
+	struct kvm_vm *vm = self->guest.vm;
+	unsigned long dirty = 0;
+	uint64_t data = 1;
+
+	vm_mem_region_set_flags(vm, 1, KVM_MEM_LOG_DIRTY_PAGES);
+	EXPECT_EQ(0, write_physical(self->tool, GUEST_GPA + 2 * 4096, 8, &data, 8));
+	EXPECT_EQ(0, read_physical(self->tool, GUEST_GPA, 8, &data));
+	kvm_vm_get_dirty_log(vm, 1, &dirty);
+	EXPECT_EQ(1 << 2, dirty);
+}
+
+/* Only a vCPU has a ring to tell in; what nobody is told would be lost in a migration. */
+TEST_F(kvmi, write_physical_refuses_what_a_dirty_ring_would_miss)
+{
+	struct kvm_vm *vm = self->guest.vm;
+	uint64_t data = 1;
+
+	vm_enable_dirty_ring(vm, 65536);
+	EXPECT_EQ(0, write_physical(self->tool, GUEST_GPA, 8, &data, 8));
+	vm_mem_region_set_flags(vm, 1, KVM_MEM_LOG_DIRTY_PAGES);
+	EXPECT_EQ(-EOPNOTSUPP, write_physical(self->tool, GUEST_GPA + 4096, 8, &data, 8));
+	EXPECT_NE(1, *(uint64_t *)(self->guest.memory + 4096));
+}
+
+TEST_F(kvmi, get_max_gfn)
+{
+	struct kvmi_get_max_gfn_reply reply;
+
+	EXPECT_EQ(0, tool_command(self->tool, KVMI_GET_MAX_GFN, NULL, 0, &reply, 8));
+	EXPECT_EQ(GUEST_GPA / 4096 + GUEST_PAGES, reply.gfn);
+	vm_userspace_mem_region_add(self->guest.vm, VM_MEM_SRC_ANONYMOUS, 1ull << 32, 2, 3, 0);
+	EXPECT_EQ(0, tool_command(self->tool, KVMI_GET_MAX_GFN, NULL, 0, &reply, 8));
+	EXPECT_EQ((1 << 20) + 3, reply.gfn);
+}
+
+static int send_cmd_response(int tool, uint32_t seq, int enable, int now)
+{
+	struct kvmi_control_cmd_response arg = { .enable = enable, .now = now };
+
+	return tool_send(tool, KVMI_CONTROL_CMD_RESPONSE, seq, &arg, sizeof(arg));
+}
+
+/* The next reply's sequence number. */
+static uint32_t next_reply(int tool)
+{
+	struct {
+		struct kvmi_msg_hdr hdr;
+		struct kvmi_error_code code;
+	} reply;
+	uint8_t data[4096];
+
+	if (recv(tool, &reply, sizeof(reply), MSG_WAITALL) != sizeof(reply))
+		return 0;
+	recv(tool, data, reply.hdr.size - sizeof(reply.code), MSG_WAITALL);
+	return reply.hdr.seq;
+}
+
+TEST_F(kvmi, replies_may_be_switched_off)
+{
+	/* From the next command on. */
+	ASSERT_EQ(0, send_cmd_response(self->tool, 1, 0, 0));
+	ASSERT_EQ(0, tool_send(self->tool, KVMI_GET_VERSION, 2, NULL, 0));
+	ASSERT_EQ(0, tool_send(self->tool, 99, 3, NULL, 0));
+	ASSERT_EQ(0, send_cmd_response(self->tool, 4, 1, 0));
+	ASSERT_EQ(0, tool_send(self->tool, KVMI_GET_VERSION, 5, NULL, 0));
+	EXPECT_EQ(1, next_reply(self->tool));
+	EXPECT_EQ(5, next_reply(self->tool));
+	/* From this command on. */
+	ASSERT_EQ(0, send_cmd_response(self->tool, 6, 0, 1));
+	ASSERT_EQ(0, tool_send(self->tool, KVMI_GET_VERSION, 7, NULL, 0));
+	ASSERT_EQ(0, send_cmd_response(self->tool, 8, 1, 1));
+	EXPECT_EQ(8, next_reply(self->tool));
+	EXPECT_EQ(0, check_command(self->tool, KVMI_GET_VERSION));
+}
+
+TEST_F(kvmi, wrong_arguments_switch_no_replies)
+{
+	struct kvmi_control_cmd_response arg[] = {
+		{ .enable = 2 }, { .now = 2 }, { .padding1 = 1 }, { .padding2 = 1 },
+	};
+	int i;
+
+	for (i = 0; i < ARRAY_SIZE(arg); i++)
+		EXPECT_EQ(-EINVAL, tool_command(self->tool, KVMI_CONTROL_CMD_RESPONSE, &arg[i],
+						sizeof(arg[i]), NULL, 0));
 }
 
 TEST_F(kvmi, wrong_sizes_and_unknown_commands_are_answered)
