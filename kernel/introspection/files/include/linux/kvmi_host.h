@@ -9,10 +9,13 @@
 #include <linux/types.h>
 
 struct kvm;
+struct kvm_vcpu;
 
 #ifdef CONFIG_KVM_INTROSPECTION
 
+#include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/spinlock.h>
 #include <uapi/linux/kvmi.h>
 
 struct kvmi;
@@ -20,13 +23,46 @@ struct kvmi;
 /**
  * struct kvmi_vm - what introspection keeps in struct kvm
  * @lock: serializes hooking and unhooking; protects the rest
+ * @kvmi_lock: inside of @lock; enough to read @kvmi, by who must not wait for
+ *	an unhook
  * @kvmi: the connection with the tool, NULL if the VM is not hooked
+ * @sessions: how often it was hooked
  * @allow: what tools may do from the next hook on
  */
 struct kvmi_vm {
 	struct mutex lock;	/* serializes hooking and unhooking */
+	spinlock_t kvmi_lock;	/* protects the pointer */
 	struct kvmi *kvmi;
+	u64 sessions;
 	struct kvm_introspection_allow allow;
+};
+
+enum kvmi_vcpu_state {
+	KVMI_VCPU_IDLE,
+	KVMI_VCPU_ASKING,	/* an event is on its way to the tool and back */
+	KVMI_VCPU_ANSWERED,	/* the vCPU's thread has not seen it yet */
+};
+
+/**
+ * struct kvmi_vcpu - what introspection keeps in struct kvm_vcpu
+ * @lock: protects the rest
+ * @jobs: commands for the vCPU's thread
+ * @njobs: how many
+ * @pauses: how many events KVMI_EVENT_PAUSE_VCPU are due
+ * @state: where the vCPU is with its event
+ * @event: id of that event
+ * @action: what the tool said to it
+ * @seq: its sequence number
+ */
+struct kvmi_vcpu {
+	spinlock_t lock;	/* protects the rest */
+	struct list_head jobs;
+	unsigned int njobs;
+	unsigned int pauses;
+	enum kvmi_vcpu_state state;
+	u8 event;
+	u8 action;
+	u32 seq;
 };
 
 /* The argument of any of our ioctls. */
@@ -37,6 +73,8 @@ union kvmi_ioctl_arg {
 
 void kvmi_create_vm(struct kvm *kvm);
 void kvmi_destroy_vm(struct kvm *kvm);
+void kvmi_vcpu_init(struct kvm_vcpu *vcpu);
+int kvmi_vcpu_handle_request(struct kvm_vcpu *vcpu);
 bool kvmi_enabled(void);
 int kvmi_ioctl_read_arg(unsigned int ioctl, const void __user *argp,
 			union kvmi_ioctl_arg *arg);
@@ -74,6 +112,15 @@ static inline void kvmi_create_vm(struct kvm *kvm)
 
 static inline void kvmi_destroy_vm(struct kvm *kvm)
 {
+}
+
+static inline void kvmi_vcpu_init(struct kvm_vcpu *vcpu)
+{
+}
+
+static inline int kvmi_vcpu_handle_request(struct kvm_vcpu *vcpu)
+{
+	return 1;
 }
 
 #endif /* CONFIG_KVM_INTROSPECTION */

@@ -54,19 +54,36 @@ enum {
 	KVMI_CHECK_COMMAND	= 3,
 	KVMI_CHECK_EVENT	= 4,
 	KVMI_GET_GUEST_INFO	= 5,
+	KVMI_GET_VCPU_INFO	= 6,
+	KVMI_PAUSE_VCPU		= 7,
 	KVMI_CONTROL_VM_EVENTS	= 8,
+	KVMI_CONTROL_EVENTS	= 9,
+	KVMI_GET_REGISTERS	= 13,
+	KVMI_SET_REGISTERS	= 14,
+	KVMI_GET_CPUID		= 15,
+	KVMI_GET_XSAVE		= 16,
 	KVMI_READ_PHYSICAL	= 17,
 	KVMI_WRITE_PHYSICAL	= 18,
 	KVMI_CONTROL_CMD_RESPONSE = 27,
 	KVMI_GET_MAX_GFN	= 29,
+	KVMI_VCPU_TRANSLATE_GVA	= 35,
+	KVMI_VCPU_GET_XCR	= 37,
 
 	KVMI_NUM_COMMANDS	= 64,
 };
 
 enum {
 	KVMI_EVENT_UNHOOK	= 0,
+	KVMI_EVENT_PAUSE_VCPU	= 10,
 
 	KVMI_NUM_EVENTS		= 64,
+};
+
+/* What becomes of a vCPU whose event was answered. */
+enum {
+	KVMI_EVENT_ACTION_CONTINUE = 0,
+	KVMI_EVENT_ACTION_RETRY	= 1,	/* execute the instruction again */
+	KVMI_EVENT_ACTION_CRASH	= 2,	/* stop the VM */
 };
 
 struct kvmi_msg_hdr {
@@ -134,6 +151,47 @@ struct kvmi_control_cmd_response {
 
 struct kvmi_get_max_gfn_reply {
 	__u64 gfn;	/* the first one behind the guest's memory */
+};
+
+/* What the arguments of a vCPU command start with. */
+struct kvmi_vcpu_hdr {
+	__u16 vcpu;
+	__u16 padding1;
+	__u32 padding2;
+};
+
+struct kvmi_get_vcpu_info_reply {
+	__u64 tsc_speed;	/* in Hz */
+};
+
+struct kvmi_pause_vcpu {
+	__u8 wait;
+	__u8 padding1;
+	__u16 padding2;
+	__u32 padding3;
+};
+
+struct kvmi_control_events {
+	__u16 event_id;
+	__u8 enable;
+	__u8 padding1;
+	__u32 padding2;
+};
+
+struct kvmi_vcpu_translate_gva {
+	__u64 gva;
+};
+
+struct kvmi_vcpu_translate_gva_reply {
+	__u64 gpa;	/* all ones if there is nothing */
+};
+
+/* Follows a struct kvmi_vcpu_hdr. */
+struct kvmi_event_reply {
+	__u8 action;
+	__u8 event;
+	__u16 padding1;
+	__u32 padding2;
 };
 
 struct kvmi_event {

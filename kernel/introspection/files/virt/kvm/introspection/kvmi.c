@@ -9,8 +9,10 @@
  * hooked then, and the broken connection is kept until someone unhooks: there
  * is one place that frees, and it is allowed to wait.
  *
- * Locking: kvmi_vm.lock is taken with nothing else of KVM held, and the thread
- * never takes it. kvmi.send_lock is inside of it.
+ * Locking: kvmi_vm.lock is taken with nothing else of KVM held, and neither the
+ * thread nor vCPUs ever take it. Unhook holds it while it waits for them. They
+ * find the connection with kvmi_vm.kvmi_lock. kvmi_vcpu.lock is inside of
+ * kvmi.send_lock, and both locks of vCPUs and pointer are spinlocks.
  */
 #include <linux/file.h>
 #include <linux/kthread.h>
@@ -42,29 +44,60 @@ bool kvmi_enabled(void)
 void kvmi_create_vm(struct kvm *kvm)
 {
 	mutex_init(&kvm->introspection.lock);
+	spin_lock_init(&kvm->introspection.kvmi_lock);
 	kvm->introspection.allow.commands = ~0ULL;
 	kvm->introspection.allow.events = ~0ULL;
 }
 
-static void kvmi_put(struct kvmi *kvmi)
+/**
+ * kvmi_put() - give back a reference of kvmi_get()
+ * @kvmi: the connection
+ */
+void kvmi_put(struct kvmi *kvmi)
 {
 	if (refcount_dec_and_test(&kvmi->users))
 		complete(&kvmi->unused);
 }
 
-/* The VM's connection, if it has a working one, with a reference. */
-static struct kvmi *kvmi_get(struct kvm *kvm)
+/**
+ * kvmi_get() - the VM's connection, if it has a working one
+ * @kvm: the VM
+ *
+ * Return: the connection, or NULL. Who has it keeps unhook waiting.
+ */
+struct kvmi *kvmi_get(struct kvm *kvm)
 {
 	struct kvmi *kvmi;
 
-	mutex_lock(&kvm->introspection.lock);
+	spin_lock(&kvm->introspection.kvmi_lock);
 	kvmi = kvm->introspection.kvmi;
 	if (kvmi && READ_ONCE(kvmi->broken))
 		kvmi = NULL;
 	if (kvmi)
 		refcount_inc(&kvmi->users);
-	mutex_unlock(&kvm->introspection.lock);
+	spin_unlock(&kvm->introspection.kvmi_lock);
 	return kvmi;
+}
+
+/**
+ * kvmi_break() - give up a connection that is of no more use
+ * @kvmi: the connection
+ * @why: an errno
+ *
+ * Everyone who waits for the tool goes on.
+ */
+void kvmi_break(struct kvmi *kvmi, int why)
+{
+	/*
+	 * What breaks because of unhook is nobody's news. The reason comes
+	 * first: whoever else uses the socket sees only that it is shut down.
+	 */
+	bool news = !cmpxchg(&kvmi->broken, 0, why);
+
+	kvmi_sock_shutdown(kvmi);
+	wake_up_all(&kvmi->wait);
+	if (news)
+		kvm_control_set_broken(kvmi->kvm, KVM_CONTROL_INTROSPECTION, why);
 }
 
 /* Takes over the socket, unless it fails. */
@@ -81,6 +114,7 @@ static struct kvmi *kvmi_alloc(struct kvm *kvm, struct socket *sock,
 	memcpy(kvmi->uuid, hook->uuid, sizeof(kvmi->uuid));
 	refcount_set(&kvmi->users, 1);
 	init_completion(&kvmi->unused);
+	init_waitqueue_head(&kvmi->wait);
 	mutex_init(&kvmi->send_lock);
 	return kvmi;
 }
@@ -106,10 +140,7 @@ static int kvmi_recv(void *data)
 	while (!r && !READ_ONCE(kvmi->broken))
 		r = kvmi_msg_handle(kvmi);
 
-	kvmi_sock_shutdown(kvmi);
-	/* What breaks because of unhook is nobody's news. */
-	if (!cmpxchg(&kvmi->broken, 0, -r))
-		kvm_control_set_broken(kvmi->kvm, KVM_CONTROL_INTROSPECTION, -r);
+	kvmi_break(kvmi, -r);
 	return 0;
 }
 
@@ -132,6 +163,7 @@ static void kvmi_stop(struct kvmi *kvmi)
 	WRITE_ONCE(kvmi->broken, ESHUTDOWN);
 	send_sig(SIGKILL, kvmi->recv, 1);
 	kvmi_sock_shutdown(kvmi);
+	wake_up_all(&kvmi->wait);
 	kthread_stop(kvmi->recv);
 	put_task_struct(kvmi->recv);
 
@@ -143,7 +175,9 @@ static void kvmi_set_hooked(struct kvm *kvm, struct kvmi *kvmi)
 {
 	lockdep_assert_held(&kvm->introspection.lock);
 
+	spin_lock(&kvm->introspection.kvmi_lock);
 	kvm->introspection.kvmi = kvmi;
+	spin_unlock(&kvm->introspection.kvmi_lock);
 	kvm->stat.generic.introspection_hooked = !!kvmi;
 	kvm_control_set_active(kvm, KVM_CONTROL_INTROSPECTION, !!kvmi);
 }
@@ -158,6 +192,7 @@ static int kvmi_hook_locked(struct kvm *kvm, struct kvmi *kvmi)
 		return -EEXIST;
 
 	kvmi->allow = kvm->introspection.allow;
+	kvmi->session = ++kvm->introspection.sessions;
 	r = kvmi_start(kvmi);
 	if (r)
 		return r;
@@ -202,6 +237,7 @@ static void kvmi_unhook(struct kvm *kvm)
 	if (kvmi) {
 		kvmi_set_hooked(kvm, NULL);
 		kvmi_stop(kvmi);
+		kvmi_vcpus_reset(kvm);
 		kvmi_free(kvmi);
 	}
 	mutex_unlock(&kvm->introspection.lock);

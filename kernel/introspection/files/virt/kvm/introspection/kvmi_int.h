@@ -11,17 +11,30 @@
 #include <linux/mutex.h>
 #include <linux/net.h>
 #include <linux/refcount.h>
+#include <linux/wait.h>
+
+/* The most data that fits into a reply. */
+#define KVMI_MAX_REPLY	(KVMI_MSG_SIZE - sizeof(struct kvmi_msg_hdr) -	\
+			 sizeof(struct kvmi_error_code))
+
+/* Events of the VM, and of its vCPUs. */
+#define KVMI_VM_EVENTS		BIT_ULL(KVMI_EVENT_UNHOOK)
+#define KVMI_VCPU_EVENTS	BIT_ULL(KVMI_EVENT_PAUSE_VCPU)
+
+struct kvmi_vcpu_command;
 
 /**
  * struct kvmi - a VM's connection with its tool
  * @kvm: the VM; it outlives this
  * @sock: the connection
  * @recv: the thread that receives and answers
+ * @session: tells this connection from the VM's others
  * @allow: what the tool may do; does not change
  * @uuid: the VM's name as the host side gave it
  * @users: the VM, and whoever else is using it at the moment
  * @unused: completed when there are no @users left
  * @broken: why the connection is useless (an errno), 0 while it works
+ * @wait: where vCPUs wait for the tool
  * @send_lock: keeps messages whole on their way out; protects @event_seq
  * @event_seq: sequence number of the last event
  * @vm_events: mask of the VM's events that the tool asked for
@@ -37,11 +50,13 @@ struct kvmi {
 	struct kvm *kvm;
 	struct socket *sock;
 	struct task_struct *recv;
+	u64 session;
 	struct kvm_introspection_allow allow;
 	u8 uuid[16];
 	refcount_t users;
 	struct completion unused;
 	int broken;
+	wait_queue_head_t wait;
 	struct mutex send_lock;	/* keeps messages whole */
 	u32 event_seq;
 	u64 vm_events;
@@ -51,6 +66,35 @@ struct kvmi {
 	u8 in[KVMI_MSG_SIZE] __aligned(8);
 	u8 out[PAGE_SIZE] __aligned(8);
 };
+
+/**
+ * struct kvmi_job - a command for a vCPU, until the vCPU's thread has done it
+ * @link: in the vCPU's list
+ * @command: how to do it
+ * @session: the connection that it came by
+ * @mute: whether it gets no reply
+ * @hdr: the message
+ * @in: its arguments, which start with a struct kvmi_vcpu_hdr
+ */
+struct kvmi_job {
+	struct list_head link;
+	const struct kvmi_vcpu_command *command;
+	u64 session;
+	bool mute;
+	struct kvmi_msg_hdr hdr;
+	u8 in[] __aligned(8);
+};
+
+/* A vCPU command's own arguments. */
+static inline const void *kvmi_vcpu_arg(const u8 *in)
+{
+	return in + sizeof(struct kvmi_vcpu_hdr);
+}
+
+/* kvmi.c */
+struct kvmi *kvmi_get(struct kvm *kvm);
+void kvmi_put(struct kvmi *kvmi);
+void kvmi_break(struct kvmi *kvmi, int why);
 
 /* kvmi_sock.c */
 struct socket *kvmi_sock_get(int fd);
@@ -65,6 +109,35 @@ u64 kvmi_mem_end(struct kvm *kvm);
 
 /* kvmi_msg.c */
 int kvmi_msg_handle(struct kvmi *kvmi);
+int kvmi_msg_reply(struct kvmi *kvmi, const struct kvmi_msg_hdr *command,
+		   int err, const void *data, size_t size);
 int kvmi_msg_send_unhook(struct kvmi *kvmi);
+int kvmi_msg_send_event(struct kvmi *kvmi, struct kvm_vcpu *vcpu,
+			const struct kvmi_event *event);
+int kvmi_check_event_id(struct kvmi *kvmi, u16 id, u64 events);
+
+/* kvmi_vcpu.c */
+void kvmi_vcpus_reset(struct kvm *kvm);
+bool kvmi_vcpu_knows(u16 id);
+int kvmi_vcpu_receive(struct kvmi *kvmi, const struct kvmi_msg_hdr *hdr);
+int kvmi_vcpu_answer(struct kvmi *kvmi, u32 seq);
+void kvmi_vcpu_asks(struct kvm_vcpu *vcpu, u8 event, u32 seq);
+
+/* arch/.../kvmi.c */
+void kvmi_arch_setup_event(struct kvm_vcpu *vcpu, struct kvmi_event_arch *event);
+int kvmi_arch_get_vcpu_info(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			    void *out, size_t *size);
+int kvmi_arch_get_registers(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			    void *out, size_t *size);
+int kvmi_arch_set_registers(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			    void *out, size_t *size);
+int kvmi_arch_get_cpuid(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			void *out, size_t *size);
+int kvmi_arch_get_xsave(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			void *out, size_t *size);
+int kvmi_arch_translate_gva(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			    void *out, size_t *size);
+int kvmi_arch_get_xcr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+		      void *out, size_t *size);
 
 #endif /* __KVMI_INT_H */

@@ -23,8 +23,6 @@
 				 BIT_ULL(33) | BIT_ULL(34) | BIT_ULL(36) | \
 				 BIT_ULL(43) | BIT_ULL(44) | BIT_ULL(60))
 
-#define KVMI_KNOWN_EVENTS	BIT_ULL(KVMI_EVENT_UNHOOK)
-
 /**
  * struct kvmi_command - how to handle a command
  * @size: size of its arguments
@@ -42,20 +40,35 @@ static const struct kvmi_command *kvmi_find_command(u16 id);
 
 static int kvmi_check_command_id(struct kvmi *kvmi, u16 id)
 {
-	if (!kvmi_find_command(id)) {
+	if (!kvmi_find_command(id) && !kvmi_vcpu_knows(id)) {
 		if (id < KVMI_NUM_COMMANDS && KVMI_VIEW_COMMANDS & BIT_ULL(id))
 			return -KVM_EOPNOTSUPP;
 		return -KVM_ENOSYS;
 	}
 	if (!((kvmi->allow.commands | KVMI_ALWAYS_ALLOWED) & BIT_ULL(id)))
 		return -KVM_EPERM;
+	/* What comes of it is the event. */
+	if (id == KVMI_PAUSE_VCPU)
+		return kvmi_check_event_id(kvmi, KVMI_EVENT_PAUSE_VCPU, KVMI_VCPU_EVENTS);
 	return 0;
 }
 
-static int kvmi_check_event_id(struct kvmi *kvmi, u16 id)
+/**
+ * kvmi_check_event_id() - whether the tool may have an event
+ * @kvmi: the connection
+ * @id: what the tool calls an event
+ * @events: mask of those that it could be
+ *
+ * Return: 0; -KVM_ENOENT if there is no such event, -KVM_EINVAL if it is not
+ * one of @events, -KVM_EPERM if it is not allowed.
+ */
+int kvmi_check_event_id(struct kvmi *kvmi, u16 id, u64 events)
 {
-	if (id >= KVMI_NUM_EVENTS || !(KVMI_KNOWN_EVENTS & BIT_ULL(id)))
+	if (id >= KVMI_NUM_EVENTS ||
+	    !((KVMI_VM_EVENTS | KVMI_VCPU_EVENTS) & BIT_ULL(id)))
 		return -KVM_ENOENT;
+	if (!(events & BIT_ULL(id)))
+		return -KVM_EINVAL;
 	if (!(kvmi->allow.events & BIT_ULL(id)))
 		return -KVM_EPERM;
 	return 0;
@@ -85,7 +98,7 @@ static int kvmi_check_event(struct kvmi *kvmi, size_t *size)
 
 	if (arg->padding1 || arg->padding2)
 		return -KVM_EINVAL;
-	return kvmi_check_event_id(kvmi, arg->id);
+	return kvmi_check_event_id(kvmi, arg->id, KVMI_VM_EVENTS | KVMI_VCPU_EVENTS);
 }
 
 static int kvmi_get_guest_info(struct kvmi *kvmi, size_t *size)
@@ -106,7 +119,7 @@ static int kvmi_control_vm_events(struct kvmi *kvmi, size_t *size)
 
 	if (arg->padding1 || arg->padding2 || arg->enable > 1)
 		return -KVM_EINVAL;
-	r = kvmi_check_event_id(kvmi, arg->event_id);
+	r = kvmi_check_event_id(kvmi, arg->event_id, KVMI_VM_EVENTS);
 	if (r)
 		return r;
 
@@ -213,8 +226,18 @@ static const struct kvmi_command *kvmi_find_command(u16 id)
 	return kvmi_commands[id].handle ? &kvmi_commands[id] : NULL;
 }
 
-static int kvmi_reply(struct kvmi *kvmi, const struct kvmi_msg_hdr *command,
-		      int err, size_t size)
+/**
+ * kvmi_msg_reply() - answer a command
+ * @kvmi: the connection, with a reference
+ * @command: the command's header
+ * @err: 0 or a negative KVM_E*
+ * @data: data that follows if @err is 0
+ * @size: size of the data
+ *
+ * Return: 0, or an error of the socket, which ends the connection.
+ */
+int kvmi_msg_reply(struct kvmi *kvmi, const struct kvmi_msg_hdr *command,
+		   int err, const void *data, size_t size)
 {
 	struct kvmi_error_code code = { .err = err };
 	struct kvmi_msg_hdr hdr = {
@@ -225,7 +248,7 @@ static int kvmi_reply(struct kvmi *kvmi, const struct kvmi_msg_hdr *command,
 	struct kvec vec[] = {
 		{ &hdr, sizeof(hdr) },
 		{ &code, sizeof(code) },
-		{ kvmi->out, size },
+		{ (void *)data, size },
 	};
 	int r;
 
@@ -235,6 +258,7 @@ static int kvmi_reply(struct kvmi *kvmi, const struct kvmi_msg_hdr *command,
 	return r;
 }
 
+/* 0 or a negative KVM_E* to be answered now; 1 if a vCPU is going to answer. */
 static int kvmi_run_command(struct kvmi *kvmi, const struct kvmi_msg_hdr *hdr,
 			    size_t *size)
 {
@@ -244,6 +268,8 @@ static int kvmi_run_command(struct kvmi *kvmi, const struct kvmi_msg_hdr *hdr,
 	r = kvmi_check_command_id(kvmi, hdr->id);
 	if (r)
 		return r;
+	if (!command)
+		return kvmi_vcpu_receive(kvmi, hdr);
 	if (command->more ? hdr->size < command->size : hdr->size != command->size)
 		return -KVM_EINVAL;
 	return command->handle(kvmi, size);
@@ -267,20 +293,53 @@ int kvmi_msg_handle(struct kvmi *kvmi)
 	r = kvmi_sock_read(kvmi, &hdr, sizeof(hdr));
 	if (r)
 		return r;
-	/* No event waits for a reply yet. */
-	if (hdr.size > KVMI_MSG_SIZE - sizeof(hdr) ||
-	    hdr.id == KVMI_EVENT_REPLY || hdr.id == KVMI_EVENT)
+	if (hdr.size > KVMI_MSG_SIZE - sizeof(hdr) || hdr.id == KVMI_EVENT)
 		return -EPROTO;
 	r = kvmi_sock_read(kvmi, kvmi->in, hdr.size);
 	if (r)
 		return r;
 
 	kvmi->in_size = hdr.size;
+	if (hdr.id == KVMI_EVENT_REPLY)
+		return kvmi_vcpu_answer(kvmi, hdr.seq);
+
 	kvmi->kvm->stat.generic.introspection_commands++;
 	err = kvmi_run_command(kvmi, &hdr, &size);
-	if (!kvmi->mute)
-		r = kvmi_reply(kvmi, &hdr, err, size);
+	if (err <= 0 && !kvmi->mute)
+		r = kvmi_msg_reply(kvmi, &hdr, err, kvmi->out, size);
 	kvmi->mute = kvmi->mute_next;
+	return r;
+}
+
+/**
+ * kvmi_msg_send_event() - send an event
+ * @kvmi: the connection, with a reference
+ * @vcpu: the vCPU that is going to wait for the answer, NULL if there is none
+ * @event: the event
+ *
+ * Return: 0, or an error of the socket, which ends the connection.
+ */
+int kvmi_msg_send_event(struct kvmi *kvmi, struct kvm_vcpu *vcpu,
+			const struct kvmi_event *event)
+{
+	struct kvmi_msg_hdr hdr = {
+		.id = KVMI_EVENT,
+		.size = event->size,
+	};
+	struct kvec vec[] = {
+		{ &hdr, sizeof(hdr) },
+		{ (void *)event, event->size },
+	};
+	int r;
+
+	mutex_lock(&kvmi->send_lock);
+	hdr.seq = ++kvmi->event_seq;
+	if (vcpu)
+		kvmi_vcpu_asks(vcpu, event->event, hdr.seq);
+	r = kvmi_sock_write(kvmi, vec, ARRAY_SIZE(vec));
+	if (!r)
+		kvmi->kvm->stat.generic.introspection_events++;
+	mutex_unlock(&kvmi->send_lock);
 	return r;
 }
 
@@ -297,26 +356,11 @@ int kvmi_msg_send_unhook(struct kvmi *kvmi)
 		.size = sizeof(event),
 		.event = KVMI_EVENT_UNHOOK,
 	};
-	struct kvmi_msg_hdr hdr = {
-		.id = KVMI_EVENT,
-		.size = sizeof(event),
-	};
-	struct kvec vec[] = {
-		{ &hdr, sizeof(hdr) },
-		{ &event, sizeof(event) },
-	};
-	int r;
 
 	BUILD_BUG_ON(sizeof(struct kvmi_event) != 544);
 
 	if (!(READ_ONCE(kvmi->vm_events) & BIT_ULL(KVMI_EVENT_UNHOOK)))
 		return -EAGAIN;
 
-	mutex_lock(&kvmi->send_lock);
-	hdr.seq = ++kvmi->event_seq;
-	r = kvmi_sock_write(kvmi, vec, ARRAY_SIZE(vec));
-	if (!r)
-		kvmi->kvm->stat.generic.introspection_events++;
-	mutex_unlock(&kvmi->send_lock);
-	return r;
+	return kvmi_msg_send_event(kvmi, NULL, &event);
 }

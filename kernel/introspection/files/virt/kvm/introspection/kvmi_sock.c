@@ -118,7 +118,7 @@ int kvmi_sock_write(struct kvmi *kvmi, struct kvec *vec, size_t count)
 		if (r == -EAGAIN)
 			r = time_after(jiffies, end) ? -ETIMEDOUT : kvmi_sock_pause();
 		if (r < 0) {
-			kvmi_sock_shutdown(kvmi);
+			kvmi_break(kvmi, -r);
 			return r;
 		}
 	}
