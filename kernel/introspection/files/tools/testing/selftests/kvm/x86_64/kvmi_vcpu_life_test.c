@@ -281,11 +281,13 @@ TEST_F(life, signals_end_kvm_run_and_not_the_event)
 	struct machine *m = self->m;
 	struct cpu *cpu = &m->cpu[0];
 	struct message event;
+	uint64_t before;
 	int i, signals;
 
 	machine_start(m);
 	EXPECT_EQ(0, pause_vcpu(m, 0, 1));
 	next_event(m, &event);
+	before = cpu_count(cpu);
 	for (i = 0; i < 10; i++) {
 		signals = READ_ONCE(cpu->signals);
 		/* One that is on its way into KVM_RUN does not notice it. */
@@ -293,9 +295,10 @@ TEST_F(life, signals_end_kvm_run_and_not_the_event)
 			pthread_kill(cpu->thread, SIGUSR1);
 			usleep(1000);
 		}
+		EXPECT_TRUE(cpu_stands_still(cpu));
 		EXPECT_EQ(0, vcpu_ping(m, 0));
 		EXPECT_EQ(0, m->nstashed);
-		EXPECT_TRUE(cpu_stands_still(cpu));
+		EXPECT_EQ(before, cpu_count(cpu));
 	}
 	/* Out of KVM_RUN for as long as the VMM likes; the answer may come then. */
 	cpu_stop(cpu);
