@@ -1,14 +1,14 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KVM introspection: every memory allocation of hooking a VM, of answering the
- * tool and of asking it to let go fails once: those of the caller, those that
- * kthreadd makes for the receiving thread, and those of that thread. What is
- * left behind then, kmemleak shows.
+ * tool, of handing its command to a vCPU and of asking it to let go fails once:
+ * those of the caller, those that kthreadd makes for the receiving thread, and
+ * those of that thread and the vCPU's. What is left behind then, kmemleak shows.
  */
 #include <dirent.h>
 
 #include "fail_alloc.h"
-#include "kvmi_test.h"
+#include "kvmi_vcpu.h"
 
 #define KTHREADD 2
 
@@ -243,6 +243,120 @@ TEST_F(nomem, preunhook)
 	if (!variant->pages)
 		EXPECT_GT(failures, 0);
 	close(nth);
+}
+
+FIXTURE(nomem_vcpu) {
+	struct machine *m;
+};
+
+FIXTURE_VARIANT(nomem_vcpu) {
+	bool pages;
+};
+
+FIXTURE_VARIANT_ADD(nomem_vcpu, slab) {
+	.pages = false,
+};
+
+FIXTURE_VARIANT_ADD(nomem_vcpu, pages) {
+	.pages = true,
+};
+
+FIXTURE_SETUP(nomem_vcpu)
+{
+	self->m = machine_create(1, guest_count);
+	machine_start(self->m);
+	fail_alloc_pages(variant->pages);
+}
+
+FIXTURE_TEARDOWN(nomem_vcpu)
+{
+	machine_destroy(self->m);
+}
+
+/* What can come of a command. */
+struct outcomes {
+	int done;
+	int refused;	/* with an error code; the next one is done */
+	int broken;	/* there was no way to tell the tool */
+};
+
+/* Returns whether something failed. */
+static bool ask_vcpu(struct machine *m, int nth, int n, struct outcomes *outcomes)
+{
+	struct {
+		struct kvmi_msg_hdr hdr;
+		struct kvmi_error_code code;
+	} reply;
+	ssize_t received;
+	uint64_t khz;
+	bool failed;
+	int why;
+
+	fail_alloc_arm(nth, n);
+	send_command(m, KVMI_GET_VCPU_INFO, 0, NULL, 0);
+	received = recv(m->tool, &reply, sizeof(reply), MSG_WAITALL);
+	if (received != sizeof(reply)) {
+		why = wait_for_broken(m->control);
+		TEST_ASSERT(why == ENOMEM || why == ENOBUFS, "allocation %d: %d", n, why);
+		outcomes->broken++;
+		return true;
+	}
+
+	failed = fail_alloc_disarm(nth);
+	TEST_ASSERT_EQ(reply.hdr.seq, m->seq);
+	if (reply.code.err) {
+		TEST_ASSERT_EQ(reply.code.err, -ENOMEM);
+		TEST_ASSERT(failed, "allocation %d: ENOMEM for no reason", n);
+		TEST_ASSERT_EQ(vcpu_ping(m, 0), 0);
+		outcomes->refused++;
+	} else {
+		TEST_ASSERT(recv(m->tool, &khz, sizeof(khz), MSG_WAITALL) == sizeof(khz),
+			    "half a reply");
+		outcomes->done++;
+	}
+	return failed;
+}
+
+/* Ask a vCPU until no allocation of a thread fails any more; the guest goes on. */
+static struct outcomes ask_with_failures(struct machine *m, bool vcpus_thread)
+{
+	struct outcomes outcomes = {};
+	struct kvm_control_event event;
+	bool failed = true;
+	int n, nth;
+
+	for (n = 1; failed; n++) {
+		nth = fail_alloc_open(vcpus_thread ? m->cpu[0].tid : receiving_thread());
+		failed = ask_vcpu(m, nth, n, &outcomes);
+		close(nth);
+		cpu_wait_counting(&m->cpu[0]);
+		machine_unhook(m);
+		while (read(m->control, &event, sizeof(event)) > 0)
+			;
+		machine_hook(m);
+	}
+	return outcomes;
+}
+
+TEST_F(nomem_vcpu, job)
+{
+	struct outcomes outcomes = ask_with_failures(self->m, false);
+
+	EXPECT_GT(outcomes.done, 0);
+	EXPECT_EQ(0, outcomes.broken);
+	if (!variant->pages)
+		EXPECT_GT(outcomes.refused, 0);
+}
+
+TEST_F(nomem_vcpu, answer)
+{
+	struct outcomes outcomes = ask_with_failures(self->m, true);
+
+	EXPECT_GT(outcomes.done, 0);
+	if (!variant->pages) {
+		EXPECT_GT(outcomes.refused, 0);
+		EXPECT_GT(outcomes.broken, 0);
+	}
 }
 
 int main(int argc, char **argv)

@@ -34,6 +34,7 @@ struct cpu {
 	struct machine *machine;
 	struct kvm_vcpu *vcpu;
 	pthread_t thread;
+	pid_t tid;
 	bool started;
 	bool stop;
 	int signals;		/* KVM_RUN that ended with EINTR */
@@ -110,6 +111,8 @@ static inline void *cpu_thread(void *arg)
 {
 	struct cpu *cpu = arg;
 
+	/* Known to whoever has seen the guest run. */
+	cpu->tid = syscall(SYS_gettid);
 	while (!READ_ONCE(cpu->stop)) {
 		if (!__vcpu_run(cpu->vcpu)) {
 			WRITE_ONCE(cpu->exits, cpu->exits + 1);
