@@ -8,14 +8,15 @@
 #ifndef _X86_VIRT_TDX_MODEL_H
 #define _X86_VIRT_TDX_MODEL_H
 
+#include <linux/limits.h>
 #include <linux/types.h>
 
 struct kunit;
-struct page;
 struct tdx_module_args;
 
 enum tdx_model_leaf {
 	MODEL_MNG_ADDCX		= 1,
+	MODEL_MEM_PAGE_ADD	= 2,
 	MODEL_VP_ADDCX		= 4,
 	MODEL_MEM_RANGE_BLOCK	= 7,
 	MODEL_MNG_KEY_CONFIG	= 8,
@@ -63,6 +64,8 @@ enum tdx_model_leaf {
 /* Operand ids. */
 #define MODEL_RCX	1
 #define MODEL_RDX	2
+#define MODEL_R8	8
+#define MODEL_R9	9
 #define MODEL_TDR	128
 #define MODEL_KOT	186
 #define MODEL_KET	187
@@ -75,6 +78,7 @@ enum tdx_model_leaf {
  * @tdcs_pages: TDCX pages that a TD needs
  * @tdvps_pages: TDCX pages that a vCPU needs, its TDVPR not counted
  * @v1_0: behave as module 1.0 and not as 1.5
+ * @max_pages: how many pages the module can have metadata of; 0 for a few
  */
 struct tdx_model_config {
 	u16 global_keyid;
@@ -82,6 +86,7 @@ struct tdx_model_config {
 	u8 tdcs_pages;
 	u8 tdvps_pages;
 	bool v1_0;
+	unsigned int max_pages;
 };
 
 /**
@@ -138,10 +143,8 @@ unsigned long tdx_model_last(unsigned int leaf);
 void tdx_model_reset_calls(void);
 const struct tdx_model_record *tdx_model_record(unsigned long seq);
 
-int tdx_model_give_pages(u64 tdr, unsigned long pfn, unsigned long nr, int level);
-int tdx_model_give_page(u64 tdr, struct page *page);
-
-u64 tdx_model_nr_packages(void);
+unsigned int tdx_model_nr_packages(void);
+unsigned int tdx_model_package_of(unsigned int cpu);
 unsigned int tdx_model_tds(void);
 unsigned int tdx_model_keyids(void);
 unsigned long tdx_model_owned_pages(void);

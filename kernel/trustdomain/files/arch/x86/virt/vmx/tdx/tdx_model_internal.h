@@ -9,13 +9,13 @@
 #ifndef _X86_VIRT_TDX_MODEL_INTERNAL_H
 #define _X86_VIRT_TDX_MODEL_INTERNAL_H
 
-#include <linux/hashtable.h>
+#include <linux/list.h>
 #include <linux/spinlock.h>
 #include <asm/shared/tdx.h>
 
 #include "tdx_model.h"
 
-#define MODEL_MAX_PAGES		16384
+#define MODEL_FEW_PAGES		2048
 #define MODEL_MAX_TDS		64
 #define MODEL_MAX_VPS		512
 #define MODEL_MAX_KEYIDS	64
@@ -46,16 +46,6 @@ enum tdx_model_kot_state {
 	MODEL_KOT_RESERVED,
 };
 
-/* Private pages without struct pages, for guests larger than the lab. */
-struct tdx_model_range {
-	unsigned long pfn;
-	unsigned long nr;
-	int level;
-	unsigned long *owned;
-	unsigned long *blocked;
-	unsigned long *tracked;
-};
-
 struct tdx_model_td {
 	struct tdx_model_page *tdr;	/* NULL: this one is unused */
 	enum tdx_model_td_state state;
@@ -64,8 +54,8 @@ struct tdx_model_td {
 	unsigned int tdcx;
 	bool init;
 	unsigned int associated;
-	long children;
-	struct tdx_model_range range;
+	unsigned long children;
+	unsigned long epoch;		/* of its TLBs */
 };
 
 struct tdx_model_vp {
@@ -84,6 +74,10 @@ struct tdx_model_page {
 	struct tdx_model_td *td;
 	struct tdx_model_vp *vp;
 	bool cached;			/* a TDR that is not written back */
+	struct hlist_node gpa_node;	/* private pages only, from here */
+	u64 gpa;
+	bool blocked;
+	unsigned long epoch;		/* when it was blocked */
 };
 
 struct tdx_model {
@@ -92,9 +86,11 @@ struct tdx_model {
 	struct tdx_model_config config;
 	u64 packages;
 
-	DECLARE_HASHTABLE(hash, 10);
+	struct hlist_head *hash;	/* of pages by address */
+	struct hlist_head *gpa_hash;	/* of private pages by TD and GPA */
 	struct tdx_model_page *pages;
 	unsigned int nr_pages;
+	unsigned int hash_bits;
 	struct tdx_model_td tds[MODEL_MAX_TDS];
 	struct tdx_model_vp vps[MODEL_MAX_VPS];
 
@@ -131,10 +127,11 @@ struct tdx_model {
 
 extern struct tdx_model tdx_model;
 
+/* No kunit_err(): it may sleep. */
 #define tdx_model_violation(fmt, ...)					\
 do {									\
 	tdx_model.violations++;						\
-	kunit_err(tdx_model.test, "TDX module's model: " fmt, ##__VA_ARGS__); \
+	pr_err("TDX module's model: " fmt "\n", ##__VA_ARGS__);		\
 } while (0)
 
 /* What a call is about: found, and locked, before its function runs. */
@@ -143,6 +140,7 @@ struct tdx_model_ctx {
 	unsigned int version;
 	struct tdx_model_page *rcx;
 	struct tdx_model_page *rdx;
+	struct tdx_model_page *r8;
 	struct tdx_model_td *td;
 	unsigned int package;
 	int cpu;
@@ -157,6 +155,7 @@ struct tdx_model_leaf_info {
 	tdx_model_fn fn;
 	enum tdx_model_hold rcx;
 	enum tdx_model_hold rdx;
+	enum tdx_model_hold r8;
 	enum tdx_model_hold tdr;	/* of the page's owner, implicitly */
 	enum tdx_model_hold kot;
 	bool key;			/* the package's key table */
@@ -172,8 +171,9 @@ void tdx_model_take(struct tdx_model_page *page, enum tdx_model_pt type,
 		    struct tdx_model_td *td);
 void tdx_model_write(struct tdx_model_page *page);
 void tdx_model_return(struct tdx_model_page *page);
-struct tdx_model_td *tdx_model_find_range(unsigned long pfn);
-void tdx_model_drop_range(struct tdx_model_range *range);
+void tdx_model_map(struct tdx_model_page *page, u64 gpa);
+struct tdx_model_page *tdx_model_find_gpa(struct tdx_model_td *td, u64 gpa);
+int tdx_model_alloc_pages(void);
 void tdx_model_release_pages(void);
 
 #endif /* _X86_VIRT_TDX_MODEL_INTERNAL_H */
