@@ -119,6 +119,7 @@ struct tdx_td_ops {
  * @private: pages of the guest that the module has
  * @tainted: pages that the module does not have, but may have written with the
  *	TD's key; unusable until the caches are written back
+ * @nr_tainted: how many
  * @info_lock: protects @info, so that readers need not wait for @lock
  * @info: what is known of it
  */
@@ -136,6 +137,7 @@ struct tdx_td {
 	struct list_head control;
 	struct list_head private;
 	struct list_head tainted;
+	u64 nr_tainted;
 
 	spinlock_t info_lock;	/* protects info */
 	struct tdx_td_info info;
@@ -193,7 +195,7 @@ u64 tdh_sys_rd(u64 field, u64 *data);
 /* A TD's life, in this order; each can fail, and tdx_td_destroy() ends it from anywhere. */
 void tdx_td_setup(struct tdx_td *td, const struct tdx_td_ops *ops);
 int tdx_td_create(struct tdx_td *td);
-int tdx_td_init(struct tdx_td *td, const void *params, u64 *error);
+int tdx_td_init(struct tdx_td *td, void *params, u64 *error);
 int tdx_td_create_vcpu(struct tdx_td *td, struct tdx_vp *vp);
 int tdx_td_init_vcpu(struct tdx_vp *vp, u64 initial_rcx, u32 x2apic_id);
 int tdx_td_add_page(struct tdx_td *td, u64 gpa, struct page *source);

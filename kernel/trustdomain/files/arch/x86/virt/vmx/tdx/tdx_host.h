@@ -95,19 +95,19 @@ extern struct tdx_host tdx_host;
 /**
  * struct tdx_test_host - a host made up by a test
  * @host: its numbers
- * @seamcall: called for each SEAMCALL, on the CPU that issues it
+ * @call: called for each SEAMCALL, on the CPU that issues it
  * @nr_packages: how many packages it has
  * @package_of: the package of a CPU, from 0; real CPUs, online or not
- * @alloc_page: allocates a zeroed page, NULL for the real thing
- * @free_page: frees one, NULL for the real thing
+ * @page_alloc: allocates a zeroed page, NULL for the real thing
+ * @page_free: frees one, NULL for the real thing
  */
 struct tdx_test_host {
 	struct tdx_host host;
-	u64 (*seamcall)(u64 fn, struct tdx_module_args *args);
+	u64 (*call)(u64 fn, struct tdx_module_args *args);
 	unsigned int nr_packages;
 	unsigned int (*package_of)(unsigned int cpu);
-	struct page *(*alloc_page)(void);
-	void (*free_page)(struct page *page);
+	struct page *(*page_alloc)(void);
+	void (*page_free)(struct page *page);
 };
 
 extern const struct tdx_test_host *tdx_test_host;
@@ -125,11 +125,11 @@ void tdx_test_host_remove(void);
 
 /* Never called: lets what a test replaces read the same with and without. */
 struct tdx_test_host {
-	u64 (*seamcall)(u64 fn, struct tdx_module_args *args);
+	u64 (*call)(u64 fn, struct tdx_module_args *args);
 	unsigned int nr_packages;
 	unsigned int (*package_of)(unsigned int cpu);
-	struct page *(*alloc_page)(void);
-	void (*free_page)(struct page *page);
+	struct page *(*page_alloc)(void);
+	void (*page_free)(struct page *page);
 };
 
 #define TDX_TEST_HOST		((const struct tdx_test_host *)NULL)
@@ -140,7 +140,7 @@ static inline u64 tdx_seamcall(u64 fn, struct tdx_module_args *args)
 {
 	const struct tdx_test_host *test = TDX_TEST_HOST;
 
-	return test ? test->seamcall(fn, args) : __seamcall_ret(fn, args);
+	return test ? test->call(fn, args) : __seamcall_ret(fn, args);
 }
 
 static inline unsigned int tdx_nr_packages(void)
@@ -161,7 +161,7 @@ static inline struct page *tdx_alloc_page(void)
 {
 	const struct tdx_test_host *test = TDX_TEST_HOST;
 
-	return test && test->alloc_page ? test->alloc_page() :
+	return test && test->page_alloc ? test->page_alloc() :
 					  alloc_page(GFP_KERNEL_ACCOUNT | __GFP_ZERO);
 }
 
@@ -169,8 +169,8 @@ static inline void tdx_free_page(struct page *page)
 {
 	const struct tdx_test_host *test = TDX_TEST_HOST;
 
-	if (test && test->free_page)
-		test->free_page(page);
+	if (test && test->page_free)
+		test->page_free(page);
 	else
 		__free_page(page);
 }
@@ -190,14 +190,8 @@ struct tdx_leak *tdx_leak_alloc(void);
 void tdx_leak_free(struct tdx_leak *leak);
 void tdx_leak_record(struct tdx_td *td, u64 pages, struct tdx_leak_info *info);
 
-/* Within tdx_td.c and tdx_td_teardown.c */
-bool tdx_try_again(u64 status, unsigned int *tries);
-int tdx_errno(u64 status);
-int tdx_td_failed(struct tdx_td *td, u64 leaf, u64 status);
-void tdx_td_set_state(struct tdx_td *td, enum tdx_td_state state);
-void tdx_td_count(struct tdx_td *td, int control, int private, int reclaimed, u64 leaked);
-void tdx_td_update(struct tdx_td *td);
-void tdx_vp_associate(struct tdx_vp *vp);
+/* The CPUs that have vCPUs' state: tdx_td_teardown.c */
+void tdx_vp_start_cpus(void);
 int tdx_vp_flush_cpu(unsigned int cpu);
 
 #endif /* _X86_VIRT_TDX_HOST_H */
