@@ -217,6 +217,21 @@ err_free_leak:
 	return r;
 }
 
+/* For a TD without a KeyID, which the module has nothing of. */
+static void tdx_td_free_written_tdr(struct tdx_td *td)
+{
+	u64 status = tdx_tdr_free(td);
+
+	if (!status)
+		return;
+
+	tdx_td_failed(td, TDH_PHYMEM_PAGE_WBINVD, status);
+	spin_lock(&td->info_lock);
+	td->info.leaked_pages++;
+	spin_unlock(&td->info_lock);
+	tdx_td_leak(td, 1, TDH_PHYMEM_PAGE_WBINVD, status);
+}
+
 /*
  * The other way, for a TD that the module has nothing of. A KeyID that it does
  * not take is still that of another TD there, so there is no use in trying it
@@ -229,7 +244,11 @@ static void tdx_td_unprepare(struct tdx_td *td, u64 status)
 	else
 		tdx_keyid_free(td);
 
-	tdx_free_page(td->tdr_page);
+	/* The module writes the TDR before it draws its random numbers. */
+	if ((status & TDX_STATUS_MASK) == TDX_RND_NO_ENTROPY)
+		tdx_td_free_written_tdr(td);
+	else
+		tdx_free_page(td->tdr_page);
 	td->tdr_page = NULL;
 	tdx_td_forget(td);
 }

@@ -19,6 +19,7 @@ void tdx_td_set_state(struct tdx_td *td, enum tdx_td_state state);
 
 /* tdx_td_teardown.c */
 void tdx_vp_associate(struct tdx_vp *vp);
+u64 tdx_tdr_free(struct tdx_td *td);
 void tdx_td_forget(struct tdx_td *td);
 void tdx_td_leak(struct tdx_td *td, u64 pages, u64 leaf, u64 status);
 void tdx_td_destroy_locked(struct tdx_td *td, enum tdx_td_state end);

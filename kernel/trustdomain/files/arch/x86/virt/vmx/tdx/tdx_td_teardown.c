@@ -411,29 +411,47 @@ static void tdx_reclaim_list(struct tdx_reclaim *reclaim, struct list_head *page
 	}
 }
 
+/**
+ * tdx_tdr_free() - free a TDR that the module has written and does not have
+ * @td: its TD
+ *
+ * Return: 0, or the completion status of TDH.PHYMEM.PAGE.WBINVD if that failed;
+ * the page is lost then.
+ */
+u64 tdx_tdr_free(struct tdx_td *td)
+{
+	unsigned int tries = 0;
+	u64 status;
+
+	do {
+		status = tdh_phymem_page_wbinvd_tdr(td);
+	} while (tdx_try_again(status, &tries));
+
+	if (!status) {
+		tdx_clear_page(td->tdr_page);
+		tdx_free_page(td->tdr_page);
+	}
+	td->tdr_page = NULL;
+	return status;
+}
+
 static void tdx_reclaim_tdr(struct tdx_reclaim *reclaim)
 {
 	struct tdx_td *td = reclaim->td;
 	u64 leaf = TDH_PHYMEM_PAGE_RECLAIM;
-	unsigned int tries = 0;
 	u64 status;
 
 	reclaim->count = &td->info.control_pages;
 	status = tdx_page_reclaim(td->tdr_page);
 	if (!status) {
 		leaf = TDH_PHYMEM_PAGE_WBINVD;
-		do {
-			status = tdh_phymem_page_wbinvd_tdr(td);
-		} while (tdx_try_again(status, &tries));
+		status = tdx_tdr_free(td);
 	}
 
-	if (status) {
+	if (status)
 		tdx_reclaim_failed(reclaim, leaf, status);
-	} else {
-		tdx_clear_page(td->tdr_page);
-		tdx_free_page(td->tdr_page);
+	else
 		tdx_reclaim_count(reclaim, false);
-	}
 	td->tdr_page = NULL;
 }
 
