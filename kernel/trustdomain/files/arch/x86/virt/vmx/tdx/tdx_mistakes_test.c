@@ -157,7 +157,7 @@ static void random_numbers_are_tried_again(struct kunit *test)
 {
 	struct tdx_test_td *t = tdx_test_new(test, NR_VPS, NR_PAGES);
 
-	tdx_model_set_no_entropy(3);
+	tdx_model_set_no_entropy(MODEL_MNG_ADDCX, 3);
 	KUNIT_EXPECT_EQ(test, tdx_test_boot(t), 0);
 	KUNIT_EXPECT_EQ(test, tdx_model_calls(MODEL_MNG_ADDCX), TDX_TEST_TDCS + 3UL);
 	tdx_td_destroy(&t->td);
@@ -172,14 +172,27 @@ static void a_page_written_and_not_taken_is_cleared(struct kunit *test)
 {
 	struct tdx_test_td *t = tdx_test_new(test, NR_VPS, NR_PAGES);
 
-	tdx_model_set_no_entropy(MODEL_FOREVER);
+	tdx_model_set_no_entropy(MODEL_MNG_ADDCX, MODEL_FOREVER);
 	KUNIT_EXPECT_EQ(test, tdx_test_boot(t), -EAGAIN);
 	KUNIT_EXPECT_LE(test, tdx_model_calls(MODEL_MNG_ADDCX),
 			TDX_TEST_TDCS + TDX_MAX_TRIES + 1UL);
-	tdx_model_set_no_entropy(0);
+	tdx_model_set_no_entropy(MODEL_MNG_ADDCX, 0);
 	tdx_td_destroy(&t->td);
 	/* The TDR and all TDCX pages but that one. */
 	KUNIT_EXPECT_EQ(test, tdx_model_calls(MODEL_PAGE_RECLAIM), (unsigned long)TDX_TEST_TDCS);
+	tdx_test_expect_nothing_left(test);
+}
+
+/* Written with the module's own key, and nobody's: no KeyID's end will help. */
+static void a_tdr_written_and_not_taken_is_cleared(struct kunit *test)
+{
+	struct tdx_test_td *t = tdx_test_new(test, NR_VPS, NR_PAGES);
+
+	tdx_model_set_no_entropy(MODEL_MNG_CREATE, MODEL_FOREVER);
+	KUNIT_EXPECT_EQ(test, tdx_test_boot(t), -EAGAIN);
+	KUNIT_EXPECT_LE(test, tdx_model_calls(MODEL_MNG_CREATE), TDX_MAX_TRIES + 1UL);
+	tdx_td_destroy(&t->td);
+	KUNIT_EXPECT_EQ(test, tdx_model_calls(MODEL_PAGE_RECLAIM), 0UL);
 	tdx_test_expect_nothing_left(test);
 }
 
@@ -188,7 +201,7 @@ static void a_page_written_and_not_taken_leaks_with_the_key(struct kunit *test)
 {
 	struct tdx_test_td *t = tdx_test_new(test, NR_VPS, NR_PAGES);
 
-	tdx_model_set_no_entropy(MODEL_FOREVER);
+	tdx_model_set_no_entropy(MODEL_MNG_ADDCX, MODEL_FOREVER);
 	fail_next(MODEL_CACHE_WB, 1, MODEL_FOREVER, MODEL_OPERAND_INVALID);
 	KUNIT_EXPECT_EQ(test, tdx_test_boot(t), -EAGAIN);
 	tdx_td_destroy(&t->td);
@@ -313,6 +326,7 @@ static struct kunit_case tdx_mistakes_test_cases[] = {
 	KUNIT_CASE(random_numbers_are_tried_again),
 	KUNIT_CASE(a_page_written_and_not_taken_is_cleared),
 	KUNIT_CASE(a_page_written_and_not_taken_leaks_with_the_key),
+	KUNIT_CASE(a_tdr_written_and_not_taken_is_cleared),
 	KUNIT_CASE(a_write_back_goes_on_after_interrupts),
 	KUNIT_CASE(a_write_back_that_never_ends_is_given_up),
 	KUNIT_CASE(a_write_back_that_cannot_resume_starts_again),

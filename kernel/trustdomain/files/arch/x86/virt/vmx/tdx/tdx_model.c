@@ -129,15 +129,30 @@ static void tdx_model_unlock_all(struct tdx_model_locks *locks)
 
 /* Others come meanwhile, and are told that this one is busy. */
 static void tdx_model_dwell(void)
+	__must_hold(&tdx_model.lock)
 {
 	unsigned int i;
 
 	if (!tdx_model.dwell)
 		return;
+	tdx_model.overlapped += !!tdx_model.running++;
 	raw_spin_unlock(&tdx_model.lock);
 	for (i = 0; i < READ_ONCE(tdx_model.dwell); i++)
 		cpu_relax();
 	raw_spin_lock(&tdx_model.lock);
+	tdx_model.running--;
+}
+
+/* From now on the model knows whether the host frees them. */
+static void tdx_model_find_pages(const struct tdx_model_leaf_info *info,
+				 struct tdx_model_ctx *ctx)
+{
+	if (info->rcx != NOT)
+		ctx->rcx = tdx_model_page(ctx->args->rcx);
+	if (info->rdx != NOT)
+		ctx->rdx = tdx_model_page(ctx->args->rdx);
+	if (info->r8 != NOT)
+		ctx->r8 = tdx_model_page(ctx->args->r8);
 }
 
 static u64 tdx_model_execute(const struct tdx_model_leaf_info *info,
@@ -148,13 +163,6 @@ static u64 tdx_model_execute(const struct tdx_model_leaf_info *info,
 
 	ctx->cpu = smp_processor_id();
 	ctx->package = tdx_model_package_of(ctx->cpu);
-	if (info->rcx != NOT)
-		ctx->rcx = tdx_model_page(ctx->args->rcx);
-	if (info->rdx != NOT)
-		ctx->rdx = tdx_model_page(ctx->args->rdx);
-	if (info->r8 != NOT)
-		ctx->r8 = tdx_model_page(ctx->args->r8);
-
 	status = tdx_model_lock_all(&locks, info, ctx);
 	if (!status) {
 		tdx_model_dwell();
@@ -207,6 +215,7 @@ u64 tdx_model_call(u64 fn, struct tdx_module_args *args)
 
 	raw_spin_lock_irqsave(&tdx_model.lock, flags);
 	tdx_model.calls[leaf]++;
+	tdx_model_find_pages(&tdx_model_leaves[leaf], &ctx);
 	status = tdx_model_fault(leaf);
 	if (!status)
 		status = tdx_model_execute(&tdx_model_leaves[leaf], &ctx);
@@ -316,11 +325,25 @@ void tdx_model_set_interrupts(unsigned int per_package)
 
 /**
  * tdx_model_set_no_entropy() - let the machine run out of random numbers
- * @times: how many calls that need one, and have written their page, fail
+ * @leaf: of the calls that need some: %MODEL_MNG_CREATE or %MODEL_MNG_ADDCX
+ * @times: how many of them find none, when they have written their page
  */
-void tdx_model_set_no_entropy(unsigned long times)
+void tdx_model_set_no_entropy(unsigned int leaf, unsigned long times)
 {
-	WRITE_ONCE(tdx_model.no_entropy, times);
+	unsigned long flags;
+
+	raw_spin_lock_irqsave(&tdx_model.lock, flags);
+	tdx_model.no_entropy_leaf = leaf;
+	tdx_model.no_entropy = times;
+	raw_spin_unlock_irqrestore(&tdx_model.lock, flags);
+}
+
+bool tdx_model_has_entropy(unsigned int leaf)
+{
+	if (tdx_model.no_entropy_leaf != leaf || !tdx_model.no_entropy)
+		return true;
+	tdx_model.no_entropy--;
+	return false;
 }
 
 /**
@@ -342,6 +365,12 @@ unsigned long tdx_model_calls(unsigned int leaf)
 unsigned long tdx_model_contended(void)
 {
 	return tdx_model.contended;
+}
+
+/* How often one call began while another one was under way; with a dwell only. */
+unsigned long tdx_model_overlapped(void)
+{
+	return tdx_model.overlapped;
 }
 
 /* The number of the first and last call of a leaf, among all calls; 0 for none. */

@@ -133,11 +133,12 @@ void tdx_model_clear_faults(void);
 bool tdx_model_fault_happened(void);
 void tdx_model_set_hook(tdx_model_hook hook, void *data);
 void tdx_model_set_interrupts(unsigned int per_package);
-void tdx_model_set_no_entropy(unsigned long times);
+void tdx_model_set_no_entropy(unsigned int leaf, unsigned long times);
 void tdx_model_set_dwell(unsigned int loops);
 
 unsigned long tdx_model_calls(unsigned int leaf);
 unsigned long tdx_model_contended(void);
+unsigned long tdx_model_overlapped(void);
 unsigned long tdx_model_first(unsigned int leaf);
 unsigned long tdx_model_last(unsigned int leaf);
 void tdx_model_reset_calls(void);

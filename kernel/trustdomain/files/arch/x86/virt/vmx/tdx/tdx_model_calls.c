@@ -64,6 +64,11 @@ static u64 tdx_model_mng_create(struct tdx_model_ctx *ctx)
 		return status;
 	if (tdx_model.kot[keyid].state != MODEL_KOT_FREE)
 		return MODEL_KEYID_NOT_FREE;
+	if (!tdx_model_has_entropy(MODEL_MNG_CREATE)) {
+		tdx_model_write(ctx->rcx);
+		ctx->rcx->cached = true;
+		return MODEL_RND_NO_ENTROPY;
+	}
 
 	td = tdx_model_new_td();
 	if (!td) {
@@ -116,8 +121,7 @@ static u64 tdx_model_mng_addcx(struct tdx_model_ctx *ctx)
 
 	/* From 1.5 on the last page needs a random key, and is written before. */
 	last = td->tdcx + 1 == tdx_model.config.tdcs_pages;
-	if (last && !tdx_model.config.v1_0 && tdx_model.no_entropy) {
-		tdx_model.no_entropy--;
+	if (last && !tdx_model.config.v1_0 && !tdx_model_has_entropy(MODEL_MNG_ADDCX)) {
 		tdx_model_write(ctx->rcx);
 		return MODEL_RND_NO_ENTROPY;
 	}

@@ -113,6 +113,8 @@ struct tdx_model {
 	unsigned long last[MODEL_NR_LEAVES];
 	struct tdx_model_record *records;
 	unsigned long contended;
+	unsigned int running;		/* calls, just now */
+	unsigned long overlapped;
 
 	struct tdx_model_fault faults[MODEL_MAX_FAULTS];
 	unsigned long fault_seen[MODEL_MAX_FAULTS];
@@ -120,6 +122,7 @@ struct tdx_model {
 	tdx_model_hook hook;
 	void *hook_data;
 	unsigned int interrupts;
+	unsigned int no_entropy_leaf;
 	unsigned long no_entropy;
 	unsigned int dwell;
 	unsigned int violations;
@@ -171,6 +174,7 @@ void tdx_model_take(struct tdx_model_page *page, enum tdx_model_pt type,
 		    struct tdx_model_td *td);
 void tdx_model_write(struct tdx_model_page *page);
 void tdx_model_return(struct tdx_model_page *page);
+bool tdx_model_has_entropy(unsigned int leaf);
 void tdx_model_map(struct tdx_model_page *page, u64 gpa);
 struct tdx_model_page *tdx_model_find_gpa(struct tdx_model_td *td, u64 gpa);
 int tdx_model_alloc_pages(void);
