@@ -104,6 +104,7 @@ static void a_private_page_takes_one_call(struct kunit *test)
 	struct end end;
 	int i;
 
+	tdx_test_reinstall(test, &TDX_TEST_CONFIG);
 	live = calls_with_a_live_key(test);
 	KUNIT_EXPECT_EQ(test, live % LIVE_PAGES, 0UL);
 	live /= LIVE_PAGES;

@@ -153,17 +153,18 @@ static void any_call_may_fail_once(struct kunit *test)
 }
 
 /* From a call on, all of its leaf fail. */
-static void any_call_may_fail_for_ever(struct kunit *test)
+static void fail_for_ever(struct kunit *test, bool booting)
 {
 	static const u64 errors[] = {
 		MODEL_OPERAND_INVALID | MODEL_RCX, MODEL_TD_FATAL, MODEL_LIFECYCLE,
 		MODEL_NO_MODULE,
 	};
 	struct baseline *base = new_baseline(test);
+	unsigned int i = booting ? 0 : base->boot, end = booting ? base->boot : base->all;
 	struct story story;
-	unsigned int i, j;
+	unsigned int j;
 
-	for (i = 0; i < base->all; i++) {
+	for (; i < end; i++) {
 		for (j = 0; j < ARRAY_SIZE(errors); j++) {
 			const struct tdx_model_fault fault = {
 				.leaf = base->leaf[i], .nth = base->nth[i],
@@ -171,12 +172,22 @@ static void any_call_may_fail_for_ever(struct kunit *test)
 			};
 
 			story = tell(test, &fault, 1);
-			KUNIT_EXPECT_EQ(test, !!story.boot, i < base->boot);
-			if (i < base->boot)
+			KUNIT_EXPECT_EQ(test, !!story.boot, booting);
+			if (booting)
 				KUNIT_EXPECT_EQ_MSG(test, story.capacity.leaks, 0ULL,
 						    "call %u, leaf %u", i + 1, base->leaf[i]);
 		}
 	}
+}
+
+static void any_call_of_a_creation_may_fail_for_ever(struct kunit *test)
+{
+	fail_for_ever(test, true);
+}
+
+static void any_call_of_a_destruction_may_fail_for_ever(struct kunit *test)
+{
+	fail_for_ever(test, false);
 }
 
 /* A creation fails, and its undoing, too. */
@@ -236,26 +247,36 @@ static void any_call_may_be_busy(struct kunit *test)
 }
 
 /* For as long as it is tried; the calls after it find nothing busy. */
-static void any_call_may_stay_busy(struct kunit *test)
+static void stay_busy(struct kunit *test, bool booting)
 {
 	struct baseline *base = new_baseline(test);
+	unsigned int i = booting ? 0 : base->boot, end = booting ? base->boot : base->all;
 	struct story story;
-	unsigned int i;
 
-	for (i = 0; i < base->all; i++) {
+	for (; i < end; i++) {
 		const struct tdx_model_fault fault = {
 			.leaf = MODEL_ANY_LEAF, .nth = i + 1,
 			.times = TDX_MAX_TRIES, .status = MODEL_BUSY | MODEL_TDR,
 		};
 
 		story = tell(test, &fault, 1);
-		KUNIT_EXPECT_EQ(test, story.boot, i < base->boot ? -EBUSY : 0);
-		if (i < base->boot)
+		KUNIT_EXPECT_EQ(test, story.boot, booting ? -EBUSY : 0);
+		if (booting)
 			KUNIT_EXPECT_EQ_MSG(test, story.capacity.leaks, 0ULL,
 					    "call %u, leaf %u", i + 1, base->leaf[i]);
 		else
 			expect_lost(test, base, i, &story);
 	}
+}
+
+static void any_call_of_a_creation_may_stay_busy(struct kunit *test)
+{
+	stay_busy(test, true);
+}
+
+static void any_call_of_a_destruction_may_stay_busy(struct kunit *test)
+{
+	stay_busy(test, false);
 }
 
 /* Page allocations: each in turn. */
@@ -354,11 +375,13 @@ static void any_allocation_may_fail(struct kunit *test)
 #endif
 
 static struct kunit_case tdx_fault_test_cases[] = {
-	KUNIT_CASE(any_call_may_fail_once),
-	KUNIT_CASE(any_call_may_fail_for_ever),
-	KUNIT_CASE(any_call_may_fail_and_the_undoing),
-	KUNIT_CASE(any_call_may_be_busy),
-	KUNIT_CASE(any_call_may_stay_busy),
+	KUNIT_CASE_SLOW(any_call_may_fail_once),
+	KUNIT_CASE_SLOW(any_call_of_a_creation_may_fail_for_ever),
+	KUNIT_CASE_SLOW(any_call_of_a_destruction_may_fail_for_ever),
+	KUNIT_CASE_SLOW(any_call_may_fail_and_the_undoing),
+	KUNIT_CASE_SLOW(any_call_may_be_busy),
+	KUNIT_CASE_SLOW(any_call_of_a_creation_may_stay_busy),
+	KUNIT_CASE_SLOW(any_call_of_a_destruction_may_stay_busy),
 	KUNIT_CASE(any_page_may_be_missing),
 #if defined(CONFIG_FAULT_INJECTION_DEBUG_FS) && defined(CONFIG_FAILSLAB) && \
 	defined(CONFIG_FAIL_PAGE_ALLOC)

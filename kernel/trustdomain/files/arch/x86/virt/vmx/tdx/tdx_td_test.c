@@ -265,6 +265,44 @@ static void a_keyid_is_free_before_the_pages_are(struct kunit *test)
 	tdx_test_expect_nothing_left(test);
 }
 
+struct reader {
+	struct tdx_test_td *t;
+	u64 reclaimed;
+	unsigned int reads;
+	unsigned int wrong;
+};
+
+/* Called before each call, with the TD's lock held. */
+static void read_info(unsigned int leaf, unsigned long nth, void *data)
+{
+	struct reader *reader = data;
+	struct tdx_td_info info;
+
+	if (leaf != MODEL_PAGE_RECLAIM)
+		return;
+	info = tdx_test_info(reader->t);
+	if (info.state != TDX_TD_TEARDOWN || info.reclaimed_pages != nth - 1 ||
+	    info.control_pages + info.private_pages + nth - 1 != TDX_TEST_CONTROL(2) + 16 ||
+	    tdx_test_capacity().used)
+		reader->wrong++;
+	reader->reads++;
+}
+
+/* Who reads how far it is does not wait for the end. */
+static void the_end_can_be_watched(struct kunit *test)
+{
+	struct tdx_test_td *t = tdx_test_new(test, 2, 16);
+	struct reader reader = { .t = t };
+
+	KUNIT_ASSERT_EQ(test, tdx_test_boot(t), 0);
+	tdx_model_set_hook(read_info, &reader);
+	tdx_td_destroy(&t->td);
+	tdx_model_set_hook(NULL, NULL);
+	KUNIT_EXPECT_EQ(test, reader.reads, TDX_TEST_CONTROL(2) + 16U);
+	KUNIT_EXPECT_EQ(test, reader.wrong, 0U);
+	tdx_test_expect_nothing_left(test);
+}
+
 static void a_cgroup_s_limit_is_a_limit(struct kunit *test)
 {
 	struct misc_cg *root = get_current_misc_cg();
@@ -305,6 +343,7 @@ static struct kunit_case tdx_td_test_cases[] = {
 	KUNIT_CASE(a_removed_vcpu_leaves_its_pages_to_the_td),
 	KUNIT_CASE(keyids_run_out_and_come_back),
 	KUNIT_CASE(a_keyid_is_free_before_the_pages_are),
+	KUNIT_CASE(the_end_can_be_watched),
 	KUNIT_CASE(a_cgroup_s_limit_is_a_limit),
 	{}
 };
