@@ -11,9 +11,17 @@
 #include "tdx_host.h"
 #include "tdx_test_td.h"
 
-/* 1 GiB is there page for page; of larger guests so many pages are. */
+/*
+ * 1 GiB is there page for page; of larger guests so many pages are. A debug
+ * kernel would take minutes for either.
+ */
+#ifdef CONFIG_KASAN
+#define MAX_PAGES	(SZ_16M / PAGE_SIZE)
+#define SOME_PAGES	MAX_PAGES
+#else
 #define MAX_PAGES	(SZ_1G / PAGE_SIZE)
 #define SOME_PAGES	(SZ_128M / PAGE_SIZE)
+#endif
 /* Of a teardown with a live key: every page takes the same calls. */
 #define LIVE_PAGES	1024
 
