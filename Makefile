@@ -15,7 +15,7 @@ kernel_deps = $(if $(filter teardown control introspection lab,$(or $(SUITE),lab
 help:
 	@echo 'make demo               show virtward protecting a real libvirt domain'
 	@echo 'make check              build it and run every test'
-	@echo 'make check SUITE=user   run the tests of one suite: user, teardown, control, introspection'
+	@echo 'make check SUITE=user   run the tests of one suite: user, teardown, trustdomain, ...'
 	@echo 'make bench              compare it with libvirt-dbus, introspection with a debugger, and teardowns'
 	@echo 'make kernel             build the patched kernels'
 	@echo 'make kernel-series      write the patches as mails to $(BUILDDIR)/kernel-series'
