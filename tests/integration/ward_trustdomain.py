@@ -51,6 +51,7 @@ class TrustdomainWorld(World):
         if not os.path.isdir(ROOT):
             enter_sid(os.environ["WARD_SID_ROOT"])
         self.keeper = None
+        libvirt.registerErrorHandler(lambda *_: None, None)  # it would print them
         self.libvirtd = Daemon(
             "libvirtd", ["chroot", ROOT, "/usr/sbin/libvirtd"], self._libvirtd_serves
         )
@@ -149,8 +150,9 @@ class Guest:
         self.run_hook("release", "end")
 
     def stop(self):
-        self.domain.destroy()
+        """libvirt's hooks come first, and then its event."""
         self.end()
+        self.domain.destroy()
 
 
 class StartRefused(Exception):
