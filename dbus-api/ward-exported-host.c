@@ -198,9 +198,11 @@ build_capacity(const WardTrustdomainCapacity *capacity)
     g_variant_builder_add(&builder, "{st}", "used", capacity->used);
     g_variant_builder_add(&builder, "{st}", "free",
                           capacity->total > taken ? capacity->total - taken : 0);
-    if (capacity->knows_reserved)
-        g_variant_builder_add(&builder, "{st}", "reserved", capacity->reserved);
-    if (capacity->knows_leaked)
+    g_variant_builder_add(&builder, "{st}", "reserved", (guint64)capacity->reserved);
+    g_variant_builder_add(&builder, "{st}", "waiting", (guint64)capacity->waiting);
+    if (capacity->knows_leaked) {
         g_variant_builder_add(&builder, "{st}", "leaked", capacity->leaked);
+        g_variant_builder_add(&builder, "{st}", "leaked-pages", capacity->leaked_pages);
+    }
     return g_variant_builder_end(&builder);
 }
