@@ -8,11 +8,12 @@ leaks are those of virtward's simulated machine. The daemon is this machine's ow
 
 import os
 import subprocess
+import time
 import unittest
 
 import libvirt
 
-from ward_bus import domain_path
+from ward_bus import HOST, domain_path
 from ward_processes import PATIENCE, Daemon, accepts, wait_for
 from ward_sandbox import HOOK, World, WorldTestCase, domain_uuid, domain_xml
 
@@ -20,6 +21,8 @@ SOCKET = "/run/libvirt/libvirt-sock"
 # libvirtd keeps the domains of this URI in its memory, for all its clients together.
 URI = f"test+unix:///default?socket={SOCKET}"
 ROOT = "/run/sandbox/sid"
+# While it is there, the daemon hears of stops and starts as of those of a reboot: reboot-events.c.
+RECREATES = "/run/sandbox/recreates"
 TDX = "<launchSecurity type='tdx'/>"
 KEYS = 31
 
@@ -55,6 +58,12 @@ class TrustdomainWorld(World):
         self.libvirtd = Daemon(
             "libvirtd", ["chroot", ROOT, "/usr/sbin/libvirtd"], self._libvirtd_serves
         )
+
+    def preload_events(self):
+        """The daemon hears of reboots, of which the test driver has none."""
+        self.ward.env = {
+            "LD_PRELOAD": os.environ["WARD_REBOOT_EVENTS"], "WARD_TEST_RECREATES": RECREATES
+        }
 
     def _libvirtd_serves(self):
         if not accepts(SOCKET):
@@ -155,6 +164,25 @@ class Guest:
         self.domain.destroy()
 
 
+    def recreate(self):
+        """A reboot as libvirt makes it: of QEMU, under hooks that look like those of a stop and a start."""
+        with open(RECREATES, "w", encoding="ascii"):
+            self.stop()
+        return self.begin()
+
+    def recreated(self):
+        words = self.finish()
+        os.unlink(RECREATES)
+        return words
+
+    def reset(self):
+        """A reboot as QEMU 11.0 makes it, in place: libvirt has nothing to do but to tell."""
+        title = f"reset {time.monotonic()}"
+        self.domain.setMetadata(
+            libvirt.VIR_DOMAIN_METADATA_TITLE, title, None, None, libvirt.VIR_DOMAIN_AFFECT_LIVE
+        )
+
+
 class StartRefused(Exception):
     """What the hook said, which libvirt shows whoever starts the domain."""
 
@@ -188,7 +216,12 @@ class TrustdomainCase(WorldTestCase):
         return {uuid for uuid in machine.sections() if "trustdomain-key" in machine[uuid]}
 
     def capacity(self):
-        return self.world.ward_json("trustdomain-capacity")
+        return self.client.call(HOST, "Host1.GetTrustDomainCapacity")
+
+    def machine_says_no(self):
+        """How often a guest that was let in found no key: the simulated machine counts that."""
+        machine = self.world.read_machine()
+        return int(machine.get("host", "trustdomain-refused", fallback="0"))
 
     def fill(self, count=KEYS):
         """As many trust domains as there are keys."""
@@ -200,11 +233,9 @@ class TrustdomainCase(WorldTestCase):
     def wait_life(self, guest, life):
         self.client.wait_get(guest.path, "TrustDomain1.Life", life)
 
-    def wait_queued(self, guest):
-        """Whoever was before it in the queue was so by then."""
-        words = f"'{guest.name}': waits for a trust domain key"
-        wait_for(lambda: words in self.ward_log(), f"{guest.name} to wait")
-
-    def ward_log(self):
-        with open(self.world.ward.log, encoding="utf-8", errors="replace") as log:
-            return log.read()
+    def begin_in_line(self, guests):
+        """One after the other, so that their order in the queue is known."""
+        for number, guest in enumerate(guests, self.capacity()["waiting"] + 1):
+            guest.begin()
+            self.addCleanup(guest.starting.kill)
+            wait_for(lambda: self.capacity()["waiting"] == number, f"{guest.name} to wait")
