@@ -16,7 +16,7 @@ help:
 	@echo 'make demo               show virtward protecting a real libvirt domain'
 	@echo 'make check              build it and run every test'
 	@echo 'make check SUITE=user   run the tests of one suite: user, teardown, trustdomain, ...'
-	@echo 'make bench              compare it with libvirt-dbus, introspection with a debugger, and teardowns'
+	@echo 'make bench              compare it with libvirt-dbus and others; admission, introspection, teardowns'
 	@echo 'make kernel             build the patched kernels'
 	@echo 'make kernel-series      write the patches as mails to $(BUILDDIR)/kernel-series'
 	@echo 'make lab                boot the patched kernel with a hooked KVM guest, and a shell'
