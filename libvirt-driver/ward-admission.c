@@ -179,25 +179,34 @@ ward_admission_get_waiting(WardAdmissions *self)
     return n;
 }
 
+void
+ward_admission_fill(WardAdmissions *self, WardTrustdomainCapacity *capacity)
+{
+    guint64 left = capacity->total - MIN(capacity->total, capacity->used);
+
+    left -= MIN(left, capacity->leaked);
+    capacity->reserved = MIN(left, ward_admission_get_reserved(self));
+    capacity->waiting = ward_admission_get_waiting(self);
+}
+
 /* What a user needs to see why, and what helps. */
 static char *
 describe(WardAdmissions *self)
 {
-    const WardTrustdomainCapacity *host = &self->capacity;
-    guint reserved = ward_admission_get_reserved(self);
-    guint waiting = ward_admission_get_waiting(self);
+    WardTrustdomainCapacity host = self->capacity;
     GString *text = g_string_new(NULL);
 
+    ward_admission_fill(self, &host);
     g_string_append_printf(text, "of %" G_GUINT64_FORMAT " keys %" G_GUINT64_FORMAT " are in use",
-                           host->total, host->used);
-    if (reserved)
-        g_string_append_printf(text, ", %u reserved for starts under way", reserved);
-    if (host->leaked)
+                           host.total, host.used);
+    if (host.reserved)
+        g_string_append_printf(text, ", %u reserved for starts under way", host.reserved);
+    if (host.leaked)
         g_string_append_printf(text, ", %" G_GUINT64_FORMAT " leaked until the host reboots",
-                               host->leaked);
-    if (waiting)
-        g_string_append_printf(text, ", and %u start%s for one", waiting,
-                               waiting == 1 ? " waits" : "s wait");
+                               host.leaked);
+    if (host.waiting)
+        g_string_append_printf(text, ", and %u start%s for one", host.waiting,
+                               host.waiting == 1 ? " waits" : "s wait");
     return g_string_free(text, FALSE);
 }
 
@@ -298,8 +307,10 @@ decide(WardAdmissions *self, WardAdmissionStart *start)
         start->error = make_refusal(self);
         return TRUE;
     }
-    if (!start->timer)
+    if (!start->timer) {
         start->timer = g_timeout_add_seconds(start->limit, on_limit, start);
+        self->funcs.waits(start->uuid, ward_admission_get_waiting(self), self->user_data);
+    }
     return FALSE;
 }
 

@@ -37,6 +37,8 @@ typedef struct _WardAdmissionStart WardAdmissionStart;
 typedef struct {
     /* Counts the host's keys, and answers with ward_admission_take_count(); one at a time. */
     void (*count)(gpointer user_data);
+    /* The start of @uuid waits, one of @n. */
+    void (*waits)(const char *uuid, guint n, gpointer user_data);
     /* Nothing was heard of the start of @uuid, or it was not made anew. */
     void (*expired)(const char *uuid, gpointer user_data);
 } WardAdmissionFuncs;
@@ -80,5 +82,9 @@ gboolean ward_admission_keeps(WardAdmissions *self, const char *uuid); /* one by
 gboolean ward_admission_is_inherited(WardAdmissions *self, const char *uuid);
 guint ward_admission_get_reserved(WardAdmissions *self);
 guint ward_admission_get_waiting(WardAdmissions *self);
+
+/* The daemon's own numbers, for somebody to read. A key is counted twice from when it is used until
+ * that is seen: once is enough to show, so that the parts are never more than the whole. */
+void ward_admission_fill(WardAdmissions *self, WardTrustdomainCapacity *capacity);
 
 G_END_DECLS

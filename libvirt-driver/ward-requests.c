@@ -499,7 +499,6 @@ ward_manager_trustdomain_capacity_finish(WardManager *self,
     if (!read)
         return FALSE;
     *capacity = *read;
-    capacity->reserved = ward_admission_get_reserved(self->admission);
-    capacity->waiting = ward_admission_get_waiting(self->admission);
+    ward_admission_fill(self->admission, capacity);
     return TRUE;
 }

@@ -56,6 +56,15 @@ count(gpointer user_data)
     ward_queue_push(self->admission_queue, task, count_in_thread);
 }
 
+static void
+on_waits(const char *uuid, guint n, gpointer user_data)
+{
+    WardDomain *domain = g_hash_table_lookup(WARD_MANAGER(user_data)->domains, uuid);
+
+    g_message("domain '%s': waits for a trust domain key, %u in the queue",
+              domain ? domain->name : uuid, n);
+}
+
 /* Nothing was heard of it: libvirt knows. */
 static void
 on_expired(const char *uuid, gpointer user_data)
@@ -72,7 +81,7 @@ on_expired(const char *uuid, gpointer user_data)
 WardAdmissions *
 ward_trustdomain_new_admission(WardManager *self)
 {
-    static const WardAdmissionFuncs funcs = {count, on_expired};
+    static const WardAdmissionFuncs funcs = {count, on_waits, on_expired};
 
     return ward_admission_new(self->state_dir, &funcs, self);
 }

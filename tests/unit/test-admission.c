@@ -46,6 +46,14 @@ count(gpointer data)
 }
 
 static void
+on_waits(const char *uuid, guint n, gpointer data)
+{
+    Fixture *f = data;
+
+    g_assert_cmpuint(n, ==, ward_admission_get_waiting(f->admissions));
+}
+
+static void
 on_expired(const char *uuid, gpointer data)
 {
     Fixture *f = data;
@@ -58,7 +66,7 @@ on_expired(const char *uuid, gpointer data)
 static void
 start_daemon(Fixture *f)
 {
-    static const WardAdmissionFuncs funcs = {count, on_expired};
+    static const WardAdmissionFuncs funcs = {count, on_waits, on_expired};
 
     f->admissions = ward_admission_new(f->state_dir, &funcs, f);
 }
