@@ -95,6 +95,20 @@ hook_refuse(GTask *task, const GError *error)
     g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_REFUSED, "%s", error->message);
 }
 
+/* Nothing was begun, on the host or by libvirt: what is known of the domain goes on to hold. */
+static void
+hook_refuse_early(GTask *task, const GError *error)
+{
+    HookCall *call = g_task_get_task_data(task);
+
+    if (!ward_domain_get_native(call->domain)) {
+        hook_refuse(task, error);
+        return;
+    }
+    call->domain->starting = FALSE;
+    g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_REFUSED, "%s", error->message);
+}
+
 /* waiting for a trust domain key */
 
 static const WardTrustdomainSettings *
@@ -146,7 +160,7 @@ on_decided(gpointer user_data, const GError *error)
     if (!error || is_no_obstacle(call, error))
         hook_push(g_steal_pointer(&task));
     else
-        hook_refuse(task, error);
+        hook_refuse_early(task, error);
 }
 
 static gboolean
