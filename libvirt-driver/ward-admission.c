@@ -61,6 +61,15 @@ set_marker(WardAdmissions *self, const char *uuid, gboolean value)
         ward_marker_set(self->state_dir, uuid, WARD_MARKER_ADMITTED, value);
 }
 
+/* A number in the file: so many seconds is it kept for a domain that may be made anew. */
+static void
+set_marker_kept(WardAdmissions *self, const char *uuid)
+{
+    if (self->state_dir)
+        ward_marker_set_number(self->state_dir, uuid, WARD_MARKER_ADMITTED,
+                               WARD_ADMISSION_KEEP_SECONDS);
+}
+
 static gboolean
 on_expired(gpointer data)
 {
@@ -104,8 +113,6 @@ take_place(WardAdmissions *self, const char *uuid)
         g_hash_table_insert(self->places, place->uuid, place);
     }
     place->held = place->kept = place->inherited = FALSE;
-    place_expect(place, WARD_ADMISSION_EXPIRY_SECONDS);
-    set_marker(self, uuid, TRUE);
     return place;
 }
 
@@ -140,6 +147,14 @@ ward_admission_keeps(WardAdmissions *self, const char *uuid)
     Place *place = get_place(self, uuid);
 
     return place && place->kept;
+}
+
+gboolean
+ward_admission_is_overdue(WardAdmissions *self, const char *uuid)
+{
+    Place *place = get_place(self, uuid);
+
+    return place && !place->expiry;
 }
 
 gboolean
@@ -300,7 +315,8 @@ decide(WardAdmissions *self, WardAdmissionStart *start)
 
     /* With a place it needs no other key; but the one that it had must be back. */
     if (get_place(self, start->uuid) ? !overcommitted : left > 0) {
-        take_place(self, start->uuid);
+        place_expect(take_place(self, start->uuid), WARD_ADMISSION_EXPIRY_SECONDS);
+        set_marker(self, start->uuid, TRUE);
         return TRUE;
     }
     if (!start->waits && !start->returns) {
@@ -428,6 +444,7 @@ ward_admission_keep(WardAdmissions *self, const char *uuid)
     Place *place = take_place(self, uuid);
 
     place->kept = TRUE;
+    set_marker_kept(self, uuid);
     place_expect(place, WARD_ADMISSION_KEEP_SECONDS);
 }
 
@@ -441,27 +458,32 @@ ward_admission_drop(WardAdmissions *self, const char *uuid)
     ward_admission_poke(self);
 }
 
+static void
+inherit_one(WardAdmissions *self, const char *uuid)
+{
+    guint age = ward_marker_get_age(self->state_dir, uuid, WARD_MARKER_ADMITTED);
+    guint64 kept = ward_marker_get_number(self->state_dir, uuid, WARD_MARKER_ADMITTED);
+    guint limit = kept ? WARD_ADMISSION_KEEP_SECONDS : WARD_ADMISSION_EXPIRY_SECONDS;
+    Place *place;
+
+    if (age >= limit) {
+        set_marker(self, uuid, FALSE);
+        return;
+    }
+    place = take_place(self, uuid);
+    place->inherited = !kept;
+    place->kept = kept != 0;
+    place_expect(place, limit - age);
+}
+
 /* What a daemon before this one has admitted. */
 static void
 inherit(WardAdmissions *self)
 {
     g_autoptr(GPtrArray) uuids = ward_marker_list(self->state_dir, WARD_MARKER_ADMITTED);
 
-    for (guint i = 0; i < uuids->len; i++) {
-        guint age = ward_marker_get_age(self->state_dir, uuids->pdata[i], WARD_MARKER_ADMITTED);
-        Place *place;
-
-        if (age >= WARD_ADMISSION_EXPIRY_SECONDS) {
-            set_marker(self, uuids->pdata[i], FALSE);
-            continue;
-        }
-        place = g_new0(Place, 1);
-        place->admission = self;
-        place->uuid = g_strdup(uuids->pdata[i]);
-        place->inherited = TRUE;
-        g_hash_table_insert(self->places, place->uuid, place);
-        place_expect(place, WARD_ADMISSION_EXPIRY_SECONDS - age);
-    }
+    for (guint i = 0; i < uuids->len; i++)
+        inherit_one(self, uuids->pdata[i]);
 }
 
 WardAdmissions *

@@ -12,8 +12,8 @@
  *
  * The place of a domain that is about to be made anew (a reboot) is kept for it, before all others.
  *
- * Reservations are empty files in the state directory, so that a daemon that starts anew counts
- * them again; they expire. Everything belongs to the main thread, and callbacks come from it.
+ * Reservations are files in the state directory, so that a daemon that starts anew counts them
+ * again; they expire. Everything belongs to the main thread, and callbacks come from it.
  */
 #pragma once
 
@@ -80,6 +80,8 @@ gboolean ward_admission_has(WardAdmissions *self, const char *uuid);   /* a rese
 gboolean ward_admission_keeps(WardAdmissions *self, const char *uuid); /* one by keep */
 /* One of before this daemon's time, of which libvirt may not tell yet. */
 gboolean ward_admission_is_inherited(WardAdmissions *self, const char *uuid);
+/* One that has expired, and libvirt was to be asked about. */
+gboolean ward_admission_is_overdue(WardAdmissions *self, const char *uuid);
 guint ward_admission_get_reserved(WardAdmissions *self);
 guint ward_admission_get_waiting(WardAdmissions *self);
 

@@ -120,6 +120,16 @@ note_leak(WardManager *manager, WardDomain *domain, const WardTrustdomainActual 
     ward_marker_set_number(manager->state_dir, domain->uuid, WARD_MARKER_LEAKED, now->leak);
 }
 
+/* libvirt has been asked, and nothing is under way that it might not tell of. */
+static gboolean
+may_be_over(WardManager *manager, WardDomain *domain)
+{
+    if (!ward_connection_is_open(manager->connection))
+        return FALSE;
+    return ward_admission_is_overdue(manager->admission, domain->uuid) ||
+           (!domain->starting && !ward_admission_is_inherited(manager->admission, domain->uuid));
+}
+
 /* A reservation is over when the host counts the key, or when nothing has become of the start. */
 static void
 update_place(WardManager *manager, WardDomain *domain, const WardTrustdomainActual *now)
@@ -138,8 +148,7 @@ update_place(WardManager *manager, WardDomain *domain, const WardTrustdomainActu
             ward_admission_settle(admission, uuid);
     } else if (seen) {
         ward_admission_settle(admission, uuid);
-    } else if (!active && !domain->starting && !ward_admission_is_inherited(admission, uuid) &&
-               ward_connection_is_open(manager->connection)) {
+    } else if (!active && may_be_over(manager, domain)) {
         ward_admission_drop(admission, uuid);
     }
 }

@@ -408,6 +408,27 @@ set_age(Fixture *f, guint number, gint64 age)
     g_assert_cmpint(g_utime(path, &times), ==, 0);
 }
 
+/* It dies between a domain's end and its next start, or its user's. */
+static void
+test_restart_with_a_kept_place(Fixture *f, gconstpointer data)
+{
+    f->host.total = 1;
+    ward_admission_keep(f->admissions, uuid_of(1));
+    ward_admission_free(f->admissions);
+    start_daemon(f);
+    g_assert_true(ward_admission_keeps(f->admissions, uuid_of(1)));
+    ask(f, 2, &refuse);
+    ask(f, 1, &refuse);
+    answer_all(f);
+    assert_decided(f, "2- 1+ ");
+
+    ward_admission_keep(f->admissions, uuid_of(1));
+    ward_admission_free(f->admissions);
+    set_age(f, 1, WARD_ADMISSION_KEEP_SECONDS);
+    start_daemon(f);
+    g_assert_cmpuint(ward_admission_get_reserved(f->admissions), ==, 0);
+}
+
 /* What is older than a start may take, or of another clock, or no domain's, is nobody's. */
 static void
 test_restart_after_long(Fixture *f, gconstpointer data)
@@ -426,6 +447,7 @@ test_restart_after_long(Fixture *f, gconstpointer data)
     WAIT(f->expired); /* a second later */
     g_assert_cmpstr(f->expired, ==, uuid_of(3));
     g_assert_false(ward_admission_is_inherited(f->admissions, uuid_of(3)));
+    g_assert_true(ward_admission_is_overdue(f->admissions, uuid_of(3)));
 }
 
 /* Starts, stops and leaks at random, with a host that counts at its own time: the sum of what is
@@ -515,6 +537,7 @@ main(int argc, char **argv)
     ADD("/admission/kept-place-waits-for-the-reclaim", test_kept_place_waits_for_the_reclaim);
     ADD("/admission/kept-place-without-a-key", test_kept_place_without_a_key);
     ADD("/admission/restart", test_restart);
+    ADD("/admission/restart-with-a-kept-place", test_restart_with_a_kept_place);
     ADD("/admission/restart-after-long", test_restart_after_long);
     ADD("/admission/200-starts-over-31-keys", test_200_starts_over_31_keys);
     ADD("/admission/200-wait-in-order", test_200_wait_in_order);
