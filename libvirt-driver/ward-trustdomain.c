@@ -235,6 +235,12 @@ ward_trustdomain_follow(WardManager *manager, WardDomain *domain, const WardActu
     }
     if (is_unread(manager, domain))
         return;
+    if (ward_domain_is_active(domain) && !now->known) {
+        /* The host does not answer: what was, goes on to be. */
+        if (!domain->starting)
+            ward_admission_settle(manager->admission, domain->uuid);
+        return;
+    }
     note_leak(manager, domain, now);
     if (ward_domain_is_active(domain) && domain->lived && domain->had_key &&
         now->state == WARD_TRUSTDOMAIN_NONE)
@@ -282,11 +288,11 @@ ward_trustdomain_note_stopped(WardManager *manager, WardDomain *domain, gboolean
     }
 }
 
-/* If libvirt makes a new QEMU for it, that is said later. */
+/* If libvirt makes a new QEMU for it, that is said later, or was said before. */
 void
 ward_trustdomain_note_rebooted(WardDomain *domain)
 {
-    if (domain->lived)
+    if (domain->lived && domain->last_reboot != WARD_REBOOT_RECREATE)
         domain->last_reboot = WARD_REBOOT_RESET;
 }
 

@@ -10,6 +10,11 @@
  * and 64 more. */
 #define MAX_RECORDS 4096
 
+/* How often a QEMU that has no VM is looked at, for it may make another; and how often the pages of
+ * one that ends. Nothing tells of either. */
+#define LOOK_FOR_VM_MS 100
+#define LOOK_AT_PAGES_MS 1000
+
 #define NS_PER_US 1000
 
 /* What the control fd of a VM has told of its leak. */
@@ -227,6 +232,10 @@ ward_control_trustdomain_read(WardControlTrustdomain *self,
         .created_us = info.created_ns / NS_PER_US,
         .key_released_us = info.key_released_ns / NS_PER_US,
     };
+    if (!vm && target->pid)
+        actual->look_ms = LOOK_FOR_VM_MS;
+    else if (actual->state == WARD_TRUSTDOMAIN_TEARDOWN)
+        actual->look_ms = LOOK_AT_PAGES_MS;
     read_leak(self, target->uuid, actual);
     return TRUE;
 }

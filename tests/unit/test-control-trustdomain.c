@@ -196,6 +196,8 @@ test_domain_without_a_vm(Fixture *f, gconstpointer data)
     model_lock()->open_refusal = ENOENT;
     model_unlock();
     g_assert_cmpint(look(f, &running).state, ==, WARD_TRUSTDOMAIN_NONE);
+    g_assert_cmpuint(look(f, &running).look_ms, >, 0); /* QEMU may make another */
+    g_assert_cmpuint(look(f, &stopped).look_ms, ==, 0);
 }
 
 /* libvirt is done with it before the kernel is: it is followed to its end. */
@@ -207,6 +209,7 @@ test_reclaim_is_followed(Fixture *f, gconstpointer data)
     set_state(KVM_TRUSTDOMAIN_TEARDOWN);
     f->iface->forget(f->provider, &stopped);
     g_assert_cmpint(look(f, &stopped).state, ==, WARD_TRUSTDOMAIN_TEARDOWN);
+    g_assert_cmpuint(look(f, &stopped).look_ms, >, 0); /* nothing tells of its pages */
     model_lock()->trustdomain_refusal = ENODEV;
     model_unlock();
     model_wake_reader(TRUE);

@@ -301,3 +301,9 @@ assert_capacity(Fixture *f, guint used, guint reserved, guint leaked)
     g_assert_cmpuint(now.reserved, ==, reserved);
     g_assert_cmpuint(now.leaked, ==, leaked);
 }
+
+static void
+emit(Fixture *f, const Guest *guest, WardDomainEvent event)
+{
+    g_signal_emit_by_name(f->manager->connection, "domain-event", guest->dom, event);
+}

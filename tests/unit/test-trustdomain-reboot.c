@@ -4,12 +4,6 @@
  */
 #include "test-trustdomain-fixture.h"
 
-static void
-emit(Fixture *f, const Guest *guest, WardDomainEvent event)
-{
-    g_signal_emit_by_name(f->manager->connection, "domain-event", guest->dom, event);
-}
-
 /* libvirt's way: the hook hears of an end and a start, and the event comes at some time. */
 static void
 test_reboot_by_recreation(Fixture *f, gconstpointer data)

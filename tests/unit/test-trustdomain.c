@@ -119,6 +119,39 @@ test_slow_reclaim(Fixture *f, gconstpointer data)
                     "guest1 gone defined");
 }
 
+static gboolean
+fail_to_read(WardProvider *provider,
+             const WardTarget *target,
+             WardTrustdomainActual *actual,
+             GError **error)
+{
+    g_set_error_literal(error, WARD_ERROR, WARD_ERROR_FAILED, "it does not answer");
+    return FALSE;
+}
+
+/* Nothing is concluded from that: neither an end, nor a reboot. */
+static void
+test_host_that_does_not_answer(Fixture *f, gconstpointer data)
+{
+    g_auto(Guest) guest = define(f, 1, "enforcement='preferred'");
+    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(f->provider);
+    gpointer real = iface->trustdomain_read;
+
+    WAIT_LIFE(&guest, DEFINED);
+    start(f, &guest);
+    g_string_truncate(f->lives, 0);
+    iface->trustdomain_read = fail_to_read;
+    emit(f, &guest, WARD_DOMAIN_EVENT_LIFECYCLE);
+    WAIT(g_str_equal(ward_domain_get_status(find(f, &guest)), "degraded"));
+    g_assert_nonnull(strstr(ward_domain_get_reason(find(f, &guest)), "it does not answer"));
+    assert_capacity(f, 1, 0, 0);
+    iface->trustdomain_read = real;
+    emit(f, &guest, WARD_DOMAIN_EVENT_LIFECYCLE);
+    WAIT(g_str_equal(ward_domain_get_status(find(f, &guest)), "protected"));
+    WAIT_LIFE(&guest, RUNNING);
+    assert_lives(f, "");
+}
+
 /* A leak is of the host: daemons, and starts that go well, come and go. */
 static void
 test_leak(Fixture *f, gconstpointer data)
@@ -272,6 +305,7 @@ main(int argc, char **argv)
     ADD("/trustdomain/caller-that-goes", test_caller_that_goes);
     ADD("/trustdomain/unprotected-guest", test_unprotected_guest_is_counted);
     ADD("/trustdomain/slow-reclaim", test_slow_reclaim);
+    ADD("/trustdomain/host-that-does-not-answer", test_host_that_does_not_answer);
     ADD("/trustdomain/leak", test_leak);
     ADD("/trustdomain/restart-in-every-state", test_restart_in_every_state);
     ADD("/trustdomain/restart-of-an-admitted-start", test_restart_of_an_admitted_start);
