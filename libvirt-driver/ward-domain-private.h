@@ -31,11 +31,11 @@ struct _WardDomain {
 
     /* ward-trustdomain.c */
     WardTrustdomainLife life;
-    gboolean life_known;  /* it was looked at before: from now on its steps are told */
-    gboolean lived;       /* its trust domain was seen running since the domain was started */
-    gboolean had_key;     /* when its life was last looked at, */
-    guint64 had_created;  /* and that trust domain's created_us */
-    guint64 kept_created; /* of the trust domain whose key's place is kept */
+    gboolean life_known; /* it was looked at before: from now on its steps are told */
+    gboolean lived;      /* its trust domain was seen running since the domain was started */
+    gboolean had_key;    /* when its life was last looked at, */
+    guint64 had_created; /* and that trust domain's created_us */
+    guint64 old_created; /* that of when a key was reserved, or its place kept */
     WardReboot last_reboot;
 
     /* Two queues, so that work on the host never waits behind a libvirt call: libvirt holds the

@@ -108,6 +108,13 @@ has_key(const WardTrustdomainActual *now)
     return now->state >= WARD_TRUSTDOMAIN_ASSIGNED && now->state <= WARD_TRUSTDOMAIN_BLOCKED;
 }
 
+/* Not that of the trust domain that was there when the place was taken. */
+static gboolean
+has_new_key(WardDomain *domain, const WardTrustdomainActual *now)
+{
+    return has_key(now) && (!domain->old_created || now->created_us != domain->old_created);
+}
+
 static void
 note_leak(WardManager *manager, WardDomain *domain, const WardTrustdomainActual *now)
 {
@@ -137,14 +144,14 @@ update_place(WardManager *manager, WardDomain *domain, const WardTrustdomainActu
     WardAdmissions *admission = manager->admission;
     const char *uuid = domain->uuid;
     gboolean active = ward_domain_is_active(domain);
-    gboolean seen =
-        has_key(now) || (now->state == WARD_TRUSTDOMAIN_UNKNOWN && active && !domain->starting);
+    gboolean seen = has_new_key(domain, now) ||
+                    (now->state == WARD_TRUSTDOMAIN_UNKNOWN && active && !domain->starting);
 
     if (!ward_admission_has(admission, uuid))
         return;
     if (ward_admission_keeps(admission, uuid)) {
         /* Made anew by QEMU itself; libvirt's re-creation comes through the hook. */
-        if (active && has_key(now) && now->created_us != domain->kept_created)
+        if (active && has_new_key(domain, now))
             ward_admission_settle(admission, uuid);
     } else if (seen) {
         ward_admission_settle(admission, uuid);
@@ -156,7 +163,7 @@ update_place(WardManager *manager, WardDomain *domain, const WardTrustdomainActu
 static void
 keep_place(WardManager *manager, WardDomain *domain)
 {
-    domain->kept_created = domain->actual->trustdomain.created_us;
+    domain->old_created = domain->had_created;
     ward_admission_keep(manager->admission, domain->uuid);
 }
 
@@ -256,6 +263,7 @@ ward_trustdomain_note_admitted(WardManager *manager, WardDomain *domain)
 {
     domain->life_known = TRUE;
     domain->lived = FALSE;
+    domain->old_created = domain->had_created;
     if (ward_trustdomain_life_is_under_way(domain->life))
         move_to(domain, WARD_TRUSTDOMAIN_LIFE_GONE); /* libvirt starts nothing that still runs */
     move_to(domain, WARD_TRUSTDOMAIN_LIFE_ADMITTED);
