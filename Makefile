@@ -61,4 +61,4 @@ install:
 	DESTDIR=$(DESTDIR) meson install -C $(BUILDDIR) --no-rebuild
 
 clean:
-	rm -rf $(BUILDDIR) $(BUILDDIR)-sanitized $(BUILDDIR)-s390x
+	rm -rf $(BUILDDIR) $(BUILDDIR)-sanitized $(BUILDDIR)-s390x $(BUILDDIR)-sid
