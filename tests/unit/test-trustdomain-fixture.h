@@ -183,16 +183,22 @@ life(Fixture *f, const Guest *guest)
 
 #define WAIT_LIFE(guest, what) WAIT(life(f, guest) == WARD_TRUSTDOMAIN_LIFE_##what)
 
-static Guest
-define(Fixture *f, guint number, const char *attributes)
+static char *
+make_xml(const Guest *guest, guint number, const char *attributes)
 {
-    Guest guest = {.name = g_strdup_printf("guest%u", number)};
-    g_autofree char *xml = g_strdup_printf(
+    return g_strdup_printf(
         "<domain type='test'><name>%s</name><uuid>6d0a9a44-6d16-4a3d-9a43-%012u</uuid>"
         "<memory unit='MiB'>16</memory><os><type>hvm</type></os><metadata>"
         "<ward:protection xmlns:ward='" WARD_XML_NAMESPACE "'><ward:trustdomain %s/>"
         "</ward:protection></metadata></domain>",
-        guest.name, number, attributes);
+        guest->name, number, attributes);
+}
+
+static Guest
+define(Fixture *f, guint number, const char *attributes)
+{
+    Guest guest = {.name = g_strdup_printf("guest%u", number)};
+    g_autofree char *xml = make_xml(&guest, number, attributes);
 
     guest.dom = virDomainDefineXML(f->conn, xml);
     g_assert_nonnull(guest.dom);

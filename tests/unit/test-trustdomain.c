@@ -36,6 +36,40 @@ test_start_that_fails_gives_its_key_back(Fixture *f, gconstpointer data)
     assert_capacity(f, 0, 0, 0);
 }
 
+/* The hook knows of it before libvirt's list does, and nobody does after. */
+static void
+test_transient_guest(Fixture *f, gconstpointer data)
+{
+    static const char *const tdx = "<launchSecurity type='tdx'/></domain>";
+    Guest guest = {.name = (char *)"guest9"};
+    g_autofree char *plain = make_xml(&guest, 9, "");
+    g_auto(GStrv) parts = g_strsplit(plain, "</domain>", 2);
+    g_autofree char *xml = g_strconcat(parts[0], tdx, NULL);
+    g_autoptr(GAsyncResult) result = NULL;
+    g_auto(GStrv) warnings = NULL;
+    g_autoptr(GError) error = NULL;
+
+    ward_manager_run_hook_async(f->manager, guest.name, "start", "begin", xml, NULL, on_result,
+                                &result);
+    WAIT(result);
+    warnings = ward_manager_run_hook_finish(f->manager, result, &error);
+    g_assert_no_error(error);
+    assert_capacity(f, 0, 1, 0);
+    guest.dom = virDomainCreateXML(f->conn, plain, 0);
+    g_assert_nonnull(guest.dom);
+    virDomainGetUUIDString(guest.dom, guest.uuid);
+    g_assert_true(run_hook(f, &guest, "started", &error));
+    WAIT_LIFE(&guest, RUNNING);
+    assert_capacity(f, 1, 0, 0);
+    assert_lives(f, "guest9 defined admitted, guest9 admitted building, guest9 building running");
+    stop(f, &guest);
+    WAIT(!find(f, &guest));
+    WAIT(capacity(f).used == 0);
+    assert_capacity(f, 0, 0, 0);
+    assert_lives(f, "guest9 running stopping, guest9 stopping reclaiming, guest9 reclaiming gone");
+    virDomainFree(guest.dom);
+}
+
 static void
 test_refusal_and_wait(Fixture *f, gconstpointer data)
 {
@@ -301,6 +335,7 @@ main(int argc, char **argv)
     g_log_set_always_fatal(G_LOG_FATAL_MASK | G_LOG_LEVEL_CRITICAL); /* it warns of leaks */
     ADD("/trustdomain/whole-life", test_whole_life);
     ADD("/trustdomain/failed-start", test_start_that_fails_gives_its_key_back);
+    ADD("/trustdomain/transient-guest", test_transient_guest);
     ADD("/trustdomain/refusal-and-wait", test_refusal_and_wait);
     ADD("/trustdomain/caller-that-goes", test_caller_that_goes);
     ADD("/trustdomain/unprotected-guest", test_unprotected_guest_is_counted);
