@@ -50,9 +50,6 @@ class LifeCase(TrustdomainCase):
         seen = {}
         self.wait_for(has_it, f"{wanted}")
 
-    def info(self, guest):
-        return self.world.ward_json("trustdomain-info", guest.name)
-
 
 class LifeTest(LifeCase):
     def test_every_step_is_told(self):
@@ -105,9 +102,13 @@ class LeakTest(LifeCase):
     def test_it_is_shown_of_the_host_and_of_the_domain(self):
         self.assert_leak_is_shown()
         self.assertRegex(self.world.virsh_ward("trustdomain-capacity").stdout, r"(?m)^Leaked: +1$")
-        self.assertEqual(self.info(self.leaky)["life"], "leaked")
         self.assertEqual(self.get(self.leaky, "LeakedPages"), PAGES)
-        self.assertIn("reboot of the host", self.get(self.leaky, "Reason"))
+        info = self.world.ward_json("trustdomain-info", "leaky")
+        self.assertEqual((info["life"], info["leakedPages"]), ("leaked", PAGES))
+        self.assertIn("reboot of the host", info["reason"])
+        shown = self.world.virsh_ward("trustdomain-info", "leaky").stdout
+        self.assertRegex(shown, r"(?m)^Life: +leaked$")
+        self.assertIn(info["reason"], shown)
 
     def test_no_end_of_a_daemon_or_of_a_domain_clears_it(self):
         self.restart_daemon()
