@@ -80,6 +80,7 @@ class LifeTest(LifeCase):
 
 class LeakTest(LifeCase):
     def setUp(self):
+        super().setUp()
         self.leaky = self.running("leaky", trustdomain_leaks="true", trustdomain_leaked_pages=PAGES)
         self.leaky.stop()
         self.wait_life(self.leaky, "leaked")

@@ -54,6 +54,7 @@ class RebootCase(TrustdomainCase):
 
 class RecreateTest(RebootCase):
     def setUp(self):
+        super().setUp()
         self.addCleanup(lambda: os.path.exists(RECREATES) and os.unlink(RECREATES))
 
     def test_it_is_told_step_by_step(self):

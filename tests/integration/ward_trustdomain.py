@@ -199,6 +199,14 @@ class TrustdomainCase(WorldTestCase):
         super().setUpClass()
         cls.world.forbid_activation()
 
+    def setUp(self):
+        """What the case before has left is gone a moment later."""
+        self.wait_for(self.is_quiet, "a host without trust domains")
+
+    def is_quiet(self):
+        capacity = self.capacity()
+        return not any(capacity[name] for name in ("used", "reserved", "waiting"))
+
     def guest(self, name, attributes="", **more):
         self.addCleanup(self.world.remove, name)
         self.world.define_xml(name, trustdomain_xml(name, attributes, **more))
