@@ -26,7 +26,7 @@ G_BEGIN_DECLS
 #define WARD_ADMISSION_EXPIRY_SECONDS 120
 
 /* How long a place is kept for a domain that may be about to be made anew. */
-#define WARD_ADMISSION_KEEP_SECONDS 10
+#define WARD_ADMISSION_KEEP_SECONDS 30
 
 /* How long a domain whose place was kept waits for the key that it had before. */
 #define WARD_ADMISSION_RETURN_SECONDS 5
