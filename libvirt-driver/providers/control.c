@@ -45,6 +45,12 @@ get_stock(WardProvider *provider)
     return WARD_CONTROL_PROVIDER(provider)->stock;
 }
 
+static WardProviderInterface *
+stock_iface(WardProvider *provider)
+{
+    return WARD_PROVIDER_GET_IFACE(get_stock(provider));
+}
+
 /* the VMs */
 
 typedef struct {
@@ -217,6 +223,45 @@ prove_teardown(WardProvider *provider, const WardTarget *target, GError **error)
            is_left_to_stock(failure, error);
 }
 
+/* A domain without a VM has nothing to tell, but what its last one left behind. */
+static gboolean
+trustdomain_read(WardProvider *provider,
+                 const WardTarget *target,
+                 WardTrustdomainActual *actual,
+                 GError **error)
+{
+    WardControlProvider *self = WARD_CONTROL_PROVIDER(provider);
+    g_autoptr(WardControlVm) vm = NULL;
+    g_autoptr(GError) none = NULL;
+    GError *failure = NULL;
+
+    vm = get_vm(provider, target, &none);
+    if (!vm && !g_error_matches(none, WARD_ERROR, WARD_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&none));
+        return FALSE;
+    }
+    return ward_control_trustdomain_read(self->trustdomain, vm, target, actual, &failure) ||
+           (is_left_to_stock(failure, error) &&
+            stock_iface(provider)->trustdomain_read(get_stock(provider), target, actual, error));
+}
+
+/* QEMU has made its guest by now: there is nothing left that could make it a trust domain. */
+static gboolean
+prove_trustdomain(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    WardTrustdomainActual actual = {0};
+
+    if (!trustdomain_read(provider, target, &actual, error))
+        return FALSE;
+    if (actual.state == WARD_TRUSTDOMAIN_INITIALIZED || actual.state == WARD_TRUSTDOMAIN_UNKNOWN)
+        return TRUE;
+    g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
+                "trustdomain: domain '%s' is about to run, and the host has made no trust domain "
+                "of its VM",
+                target->name);
+    return FALSE;
+}
+
 static gboolean
 prove(WardProvider *provider, const WardTarget *target, WardProtection protection, GError **error)
 {
@@ -225,7 +270,9 @@ prove(WardProvider *provider, const WardTarget *target, WardProtection protectio
 
     if (protection == WARD_PROTECTION_TEARDOWN)
         return prove_teardown(provider, target, error);
-    /* The other protections are not the kernel's yet: there is nothing to be late with. */
+    if (protection == WARD_PROTECTION_TRUSTDOMAIN)
+        return prove_trustdomain(provider, target, error);
+    /* Isolation is not the kernel's yet: there is nothing to be late with. */
     if (protection != WARD_PROTECTION_INTROSPECTION)
         return TRUE;
     if (!read_info(provider, target, &info, error))
@@ -250,12 +297,6 @@ forget(WardProvider *provider, const WardTarget *target)
     if (!vm || !ward_control_trustdomain_is_under_way(vm))
         g_hash_table_remove(self->vms, target->uuid);
     ward_control_teardown_forget(self->teardown, target->uuid);
-}
-
-static WardProviderInterface *
-stock_iface(WardProvider *provider)
-{
-    return WARD_PROVIDER_GET_IFACE(get_stock(provider));
 }
 
 /* teardown */
@@ -373,28 +414,6 @@ trustdomain_capacity(WardProvider *provider, WardTrustdomainCapacity *capacity, 
     return ward_control_trustdomain_count(capacity, &failure) ||
            (is_left_to_stock(failure, error) &&
             stock_iface(provider)->trustdomain_capacity(get_stock(provider), capacity, error));
-}
-
-/* A domain without a VM has nothing to tell, but what its last one left behind. */
-static gboolean
-trustdomain_read(WardProvider *provider,
-                 const WardTarget *target,
-                 WardTrustdomainActual *actual,
-                 GError **error)
-{
-    WardControlProvider *self = WARD_CONTROL_PROVIDER(provider);
-    g_autoptr(WardControlVm) vm = NULL;
-    g_autoptr(GError) none = NULL;
-    GError *failure = NULL;
-
-    vm = get_vm(provider, target, &none);
-    if (!vm && !g_error_matches(none, WARD_ERROR, WARD_ERROR_NOT_FOUND)) {
-        g_propagate_error(error, g_steal_pointer(&none));
-        return FALSE;
-    }
-    return ward_control_trustdomain_read(self->trustdomain, vm, target, actual, &failure) ||
-           (is_left_to_stock(failure, error) &&
-            stock_iface(provider)->trustdomain_read(get_stock(provider), target, actual, error));
 }
 
 static gboolean

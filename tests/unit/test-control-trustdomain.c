@@ -200,6 +200,37 @@ test_domain_without_a_vm(Fixture *f, gconstpointer data)
     g_assert_cmpuint(look(f, &stopped).look_ms, ==, 0);
 }
 
+/* The hook's last word before the guest runs. */
+static void
+test_proof(Fixture *f, gconstpointer data)
+{
+    for (guint state = 0; state <= KVM_TRUSTDOMAIN_LEAKED; state++) {
+        g_autoptr(GError) error = NULL;
+        gboolean holds = state == KVM_TRUSTDOMAIN_INITIALIZED;
+
+        set_state(state);
+        g_assert_cmpint(f->iface->prove(f->provider, &running, WARD_PROTECTION_TRUSTDOMAIN, &error),
+                        ==, holds);
+        if (!holds)
+            g_assert_nonnull(strstr(error->message, "'guest' is about to run"));
+    }
+}
+
+static void
+test_proof_where_the_kernel_does_not_tell(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    model_lock()->trustdomain_refusal = ENOTTY;
+    model_unlock();
+    g_assert_true(f->iface->prove(f->provider, &running, WARD_PROTECTION_TRUSTDOMAIN, &error));
+    g_assert_no_error(error);
+    model_lock()->trustdomain_refusal = EOPNOTSUPP; /* it tells that it is none */
+    model_unlock();
+    g_assert_false(f->iface->prove(f->provider, &running, WARD_PROTECTION_TRUSTDOMAIN, &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_FAILED);
+}
+
 /* libvirt is done with it before the kernel is: it is followed to its end. */
 static void
 test_reclaim_is_followed(Fixture *f, gconstpointer data)
@@ -352,6 +383,8 @@ main(int argc, char **argv)
     ADD("/control-trustdomain/capacity", test_capacity);
     ADD("/control-trustdomain/kernel-without-it", test_kernel_without_trust_domains);
     ADD("/control-trustdomain/no-trust-domain", test_vm_that_is_no_trust_domain);
+    ADD("/control-trustdomain/proof", test_proof);
+    ADD("/control-trustdomain/proof-where-unknown", test_proof_where_the_kernel_does_not_tell);
     ADD("/control-trustdomain/no-vm", test_domain_without_a_vm);
     ADD("/control-trustdomain/reclaim-is-followed", test_reclaim_is_followed);
     ADD("/control-trustdomain/forgotten-when-over", test_forgotten_when_it_is_over);
