@@ -15,9 +15,9 @@ kernel_deps = $(if $(filter teardown control introspection trustdomain lab,$(or 
 help:
 	@echo 'make demo               show virtward protecting a real libvirt domain'
 	@echo 'make check              build it and run every test'
-	@echo 'make check SUITE=user   run the tests of one suite: user, teardown, control,'
-	@echo '                        introspection, trustdomain'
-	@echo 'make bench              compare it with libvirt-dbus, introspection with a debugger; count calls'
+	@echo 'make check SUITE=user   run the tests of one suite: user, teardown, trustdomain,'
+	@echo '                        control, introspection'
+	@echo 'make bench              compare it with libvirt-dbus and others; admission; count calls'
 	@echo 'make kernel             build the patched kernels'
 	@echo 'make kernel-series      write the patches as mails to $(BUILDDIR)/kernel-series'
 	@echo 'make lab                boot the patched kernel with a hooked KVM guest, and a shell'
@@ -62,4 +62,4 @@ install:
 	DESTDIR=$(DESTDIR) meson install -C $(BUILDDIR) --no-rebuild
 
 clean:
-	rm -rf $(BUILDDIR) $(BUILDDIR)-sanitized $(BUILDDIR)-s390x
+	rm -rf $(BUILDDIR) $(BUILDDIR)-sanitized $(BUILDDIR)-s390x $(BUILDDIR)-sid

@@ -190,17 +190,22 @@ build_capabilities(WardManager *manager)
 static GVariant *
 build_capacity(const WardTrustdomainCapacity *capacity)
 {
-    guint64 taken = capacity->used + capacity->reserved + capacity->leaked;
+    const guint64 parts[] = {capacity->used, capacity->reserved, capacity->leaked};
+    guint64 left = capacity->total;
     GVariantBuilder builder;
+
+    for (gsize i = 0; i < G_N_ELEMENTS(parts); i++)
+        left -= MIN(left, parts[i]);
 
     g_variant_builder_init(&builder, G_VARIANT_TYPE("a{st}"));
     g_variant_builder_add(&builder, "{st}", "total", capacity->total);
     g_variant_builder_add(&builder, "{st}", "used", capacity->used);
-    g_variant_builder_add(&builder, "{st}", "free",
-                          capacity->total > taken ? capacity->total - taken : 0);
-    if (capacity->knows_reserved)
-        g_variant_builder_add(&builder, "{st}", "reserved", capacity->reserved);
-    if (capacity->knows_leaked)
+    g_variant_builder_add(&builder, "{st}", "free", left);
+    g_variant_builder_add(&builder, "{st}", "reserved", (guint64)capacity->reserved);
+    g_variant_builder_add(&builder, "{st}", "waiting", (guint64)capacity->waiting);
+    if (capacity->knows_leaked) {
         g_variant_builder_add(&builder, "{st}", "leaked", capacity->leaked);
+        g_variant_builder_add(&builder, "{st}", "leaked-pages", capacity->leaked_pages);
+    }
     return g_variant_builder_end(&builder);
 }

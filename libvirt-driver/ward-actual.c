@@ -42,7 +42,7 @@ ward_actual_is_off(const WardActual *self)
     }
     return teardown->phase == WARD_TEARDOWN_PHASE_NONE && !teardown->last_duration_us &&
            !teardown->exit_helper && !teardown->last_failed &&
-           self->trustdomain.life == WARD_TRUSTDOMAIN_LIFE_DEFINED &&
+           self->trustdomain.state == WARD_TRUSTDOMAIN_NONE && !self->trustdomain.leak &&
            !self->introspection.attached && !self->introspection.broken &&
            self->isolation.state == WARD_ISOLATION_OFF && !self->isolation.entries_unrestricted;
 }
@@ -100,6 +100,14 @@ ward_trustdomain_life_to_string(WardTrustdomainLife life)
                                         "stopping", "reclaiming", "gone",     "leaked"};
 
     return words[life];
+}
+
+const char *
+ward_reboot_to_string(WardReboot reboot)
+{
+    static const char *const words[] = {"", "recreate", "reset"};
+
+    return words[reboot];
 }
 
 const char *

@@ -73,8 +73,42 @@ typedef enum {
     WARD_TRUSTDOMAIN_LIFE_LEAKED,
 } WardTrustdomainLife;
 
+/* What a reboot was seen to be. */
+typedef enum {
+    WARD_REBOOT_NONE,     /* there was none since the domain was started, or none was seen */
+    WARD_REBOOT_RECREATE, /* libvirt made a new QEMU */
+    WARD_REBOOT_RESET,    /* QEMU went on, with a new trust domain or the same */
+} WardReboot;
+
+/* How far the host has driven it: the states of linux/kvm_trustdomain.h, and UNKNOWN where the host
+ * does not tell. */
+typedef enum {
+    WARD_TRUSTDOMAIN_NONE,
+    WARD_TRUSTDOMAIN_ASSIGNED,
+    WARD_TRUSTDOMAIN_CONFIGURED,
+    WARD_TRUSTDOMAIN_INITIALIZED,
+    WARD_TRUSTDOMAIN_BLOCKED,
+    WARD_TRUSTDOMAIN_TEARDOWN,
+    WARD_TRUSTDOMAIN_RECLAIMED,
+    WARD_TRUSTDOMAIN_LEAKED,
+    WARD_TRUSTDOMAIN_UNKNOWN,
+} WardTrustdomainState;
+
+/* What the host says; the life that follows from it is the domain's, see ward-trustdomain.c. */
 typedef struct {
-    WardTrustdomainLife life;
+    gboolean known; /* the host was asked, and has answered */
+    WardTrustdomainState state;
+    guint key; /* its KeyID; 0: none, or unknown */
+    guint vcpus;
+    guint64 control_pages; /* these four: 4 KiB each */
+    guint64 private_pages;
+    guint64 reclaimed_pages;
+    guint64 leaked_pages;
+    guint64 created_us; /* these two: CLOCK_BOOTTIME; 0: not yet, or unknown */
+    guint64 key_released_us;
+    guint64 leak;        /* the host's last record of a leak of this domain; 0: none is known */
+    guint64 leak_before; /* the one that was noted */
+    guint look_ms;       /* when to look again though nothing tells of a change; 0: never */
 } WardTrustdomainActual;
 
 typedef struct {
@@ -119,6 +153,7 @@ const char *ward_status_to_string(WardStatus status);
 const char *ward_teardown_phase_to_string(WardTeardownPhase phase);
 char *ward_teardown_describe_failure(const WardTeardownActual *self); /* of last_failed */
 const char *ward_trustdomain_life_to_string(WardTrustdomainLife life);
+const char *ward_reboot_to_string(WardReboot reboot); /* "" for none */
 const char *ward_isolation_state_to_string(WardIsolationState state);
 
 G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardActual, ward_actual_unref)

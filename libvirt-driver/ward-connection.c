@@ -19,6 +19,10 @@
 /* Connections for calls that are kept while nobody calls. */
 #define MAX_SPARES 4
 
+/* VIR_DOMAIN_EVENT_STOPPED_RECREATED of libvirt-domain.h since libvirt 11.6; it is built with older
+ * ones. */
+#define STOPPED_RECREATED 7
+
 struct _WardConnection {
     GObject parent;
 
@@ -95,22 +99,26 @@ emit_domain_event(WardConnection *self, virDomainPtr dom, WardDomainEvent event)
     g_signal_emit(self, signals[SIGNAL_DOMAIN_EVENT], 0, dom, event);
 }
 
-static int
-on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *opaque)
+static WardDomainEvent
+get_lifecycle_event(int event, int detail)
 {
     switch (event) {
     case VIR_DOMAIN_EVENT_STARTED:
-        emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_STARTED);
-        break;
+        return WARD_DOMAIN_EVENT_STARTED;
     case VIR_DOMAIN_EVENT_STOPPED:
-        emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_STOPPED);
-        break;
+        return detail == STOPPED_RECREATED ? WARD_DOMAIN_EVENT_STOPPED_RECREATED
+                                           : WARD_DOMAIN_EVENT_STOPPED;
     case VIR_DOMAIN_EVENT_SUSPENDED:
-        emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_SUSPENDED);
-        break;
+        return WARD_DOMAIN_EVENT_SUSPENDED;
     default:
-        emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_LIFECYCLE);
+        return WARD_DOMAIN_EVENT_LIFECYCLE;
     }
+}
+
+static int
+on_lifecycle(virConnectPtr conn, virDomainPtr dom, int event, int detail, void *opaque)
+{
+    emit_domain_event(opaque, dom, get_lifecycle_event(event, detail));
     return 0;
 }
 
@@ -576,25 +584,4 @@ ward_connection_release(WardConnection *self, virConnectPtr conn)
     }
     if (!kept)
         virConnectClose(conn);
-}
-
-GBytes *
-ward_connection_get_secret(WardConnection *self, const char *uuid, GError **error)
-{
-    virConnectPtr conn = ward_connection_acquire(self, error);
-    virSecretPtr secret;
-    unsigned char *value = NULL;
-    size_t size = 0;
-
-    if (!conn)
-        return NULL;
-    secret = virSecretLookupByUUIDString(conn, uuid);
-    if (secret)
-        value = virSecretGetValue(secret, &size, 0);
-    if (!value)
-        ward_connection_set_error(error, "cannot read the libvirt secret %s", uuid);
-    if (secret)
-        virSecretFree(secret);
-    ward_connection_release(self, conn);
-    return value ? g_bytes_new_with_free_func(value, size, free, value) : NULL;
 }

@@ -23,8 +23,9 @@ G_BEGIN_DECLS
 
 typedef enum {
     WARD_DOMAIN_EVENT_LIFECYCLE,
-    WARD_DOMAIN_EVENT_STARTED, /* of the lifecycle events: these three matter by themselves */
+    WARD_DOMAIN_EVENT_STARTED, /* of the lifecycle events: these four matter by themselves */
     WARD_DOMAIN_EVENT_STOPPED,
+    WARD_DOMAIN_EVENT_STOPPED_RECREATED, /* libvirt makes a new QEMU for a reboot */
     WARD_DOMAIN_EVENT_SUSPENDED,
     WARD_DOMAIN_EVENT_LEAVING, /* its memory is being copied away: migrated, saved */
     WARD_DOMAIN_EVENT_REBOOT,

@@ -17,16 +17,26 @@ struct _WardDomain {
     char *name;
     int id;
     int state;
-    virDomainPtr listed; /* from libvirt's list, until the first reading uses it */
-    WardNative *live;    /* NULL when not active */
-    WardNative *config;  /* NULL when transient */
-    gboolean ran;        /* was seen running since it was started */
-    gboolean leaving;    /* its memory is being copied away: migrated, or saved as it runs */
+    virDomainPtr listed;  /* from libvirt's list, until the first reading uses it */
+    WardNative *live;     /* NULL when not active */
+    WardNative *config;   /* NULL when transient */
+    gboolean ran;         /* was seen running since it was started */
+    gboolean starting_up; /* libvirt: its QEMU is not made yet */
+    gboolean leaving;     /* its memory is being copied away: migrated, or saved as it runs */
     WardActual *actual;
     WardSettings *applied; /* wanted at the last pass over the host; NULL: none yet */
     WardJob *teardown_job;
     WardTeardownCounts teardown_since; /* as it was before that job */
     gboolean teardown_place;           /* see ward-teardown-places.c */
+
+    /* ward-trustdomain.c */
+    WardTrustdomainLife life;
+    gboolean life_known; /* it was looked at before: from now on its steps are told */
+    gboolean lived;      /* its trust domain was seen running since the domain was started */
+    gboolean had_key;    /* when its life was last looked at, */
+    guint64 had_created; /* and that trust domain's created_us */
+    guint64 old_created; /* that of when a key was reserved, or its place kept */
+    WardReboot last_reboot;
 
     /* Two queues, so that work on the host never waits behind a libvirt call: libvirt holds the
      * domain while its hook waits for us. */
@@ -37,6 +47,7 @@ struct _WardDomain {
     gboolean sync_running;
     gboolean sync_again;   /* another pass, when the running one ends */
     gboolean sync_libvirt; /* the next pass reads libvirt */
+    gboolean sync_reads;   /* the running pass has asked libvirt, which has not answered */
     gboolean sync_held;    /* the running pass waits for the early one: see ward-hook.c */
     GQueue waiting;        /* GTasks that end with the next pass */
     GQueue served;         /* GTasks that end with the running pass */

@@ -74,6 +74,7 @@ ward_domain_take_reading(WardDomain *self, WardReading *reading)
         self->name = g_strdup(native->xml->name);
     }
     self->state = reading->state;
+    self->starting_up = reading->starting_up;
     /* Another id, another QEMU: reverting to a snapshot replaces it without a word in between. */
     self->ran = reading->id != -1 &&
                 ((self->ran && reading->id == self->id) || reading->state == VIR_DOMAIN_RUNNING);
@@ -202,6 +203,18 @@ const WardActual *
 ward_domain_get_actual(WardDomain *self)
 {
     return self->actual;
+}
+
+WardTrustdomainLife
+ward_domain_get_life(WardDomain *self)
+{
+    return self->life;
+}
+
+WardReboot
+ward_domain_get_last_reboot(WardDomain *self)
+{
+    return self->last_reboot;
 }
 
 gboolean

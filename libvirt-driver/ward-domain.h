@@ -36,6 +36,10 @@ const WardSettings *ward_domain_get_wanted(WardDomain *self);
 const WardSettings *ward_domain_get_wanted_config(WardDomain *self);
 const WardActual *ward_domain_get_actual(WardDomain *self); /* never NULL; borrowed */
 
+/* Of its trust domain: where it is, and what its last reboot was seen to be. */
+WardTrustdomainLife ward_domain_get_life(WardDomain *self);
+WardReboot ward_domain_get_last_reboot(WardDomain *self);
+
 /* Whether the interface of @protection belongs on the domain's object: wanted, or in force. */
 gboolean ward_domain_shows(WardDomain *self, WardProtection protection);
 

@@ -5,8 +5,7 @@
  * libvirt holds the domain while its hook waits for us, so nothing here calls libvirt about it:
  * the XML comes with the hook, and the work is done on the domain's host queue.
  *
- * A start that finds no trust domain key free, and may wait for one, is kept in a queue and costs
- * no thread. Whoever comes later is served later.
+ * A start of a trust domain needs a key first: see ward-admission.h.
  */
 #include "ward-error.h"
 #include "ward-manager-private.h"
@@ -27,10 +26,8 @@ typedef struct {
     HookPoint point;
     WardPass *pass;
     GPtrArray *warnings;
-    guint timeout;      /* source: the end of the wait for a key */
-    gboolean expired;   /* that end has come */
-    gboolean admitting; /* it is the one that ward_hook_admit_next() tries */
-    gulong cancelled;   /* handler on the task's cancellable */
+    WardAdmissionStart *start; /* waits for a key; or NULL */
+    gulong cancelled;          /* handler on the task's cancellable */
 } HookCall;
 
 static void hook_push(GTask *task);
@@ -40,7 +37,6 @@ hook_call_free(gpointer data)
 {
     HookCall *self = data;
 
-    g_clear_handle_id(&self->timeout, g_source_remove);
     g_object_unref(self->manager);
     g_clear_object(&self->domain);
     g_clear_pointer(&self->native, ward_native_unref);
@@ -99,6 +95,20 @@ hook_refuse(GTask *task, const GError *error)
     g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_REFUSED, "%s", error->message);
 }
 
+/* Nothing was begun, on the host or by libvirt: what is known of the domain goes on to hold. */
+static void
+hook_refuse_early(GTask *task, const GError *error)
+{
+    HookCall *call = g_task_get_task_data(task);
+
+    if (!ward_domain_get_native(call->domain)) {
+        hook_refuse(task, error);
+        return;
+    }
+    call->domain->starting = FALSE;
+    g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_REFUSED, "%s", error->message);
+}
+
 /* waiting for a trust domain key */
 
 static const WardTrustdomainSettings *
@@ -107,44 +117,50 @@ get_trustdomain(HookCall *call)
     return call->native->xml->settings->trustdomain;
 }
 
+/* Without <launchSecurity type='tdx'> it takes no key, whatever is wanted. */
+static gboolean
+needs_key(HookCall *call)
+{
+    return call->point == HOOK_START && get_trustdomain(call) &&
+           call->native->xml->launch_security == WARD_LAUNCH_SECURITY_TDX;
+}
+
 static void
-stop_waiting(GTask *task)
+stop_listening(GTask *task)
 {
     HookCall *call = g_task_get_task_data(task);
 
-    g_queue_remove(&call->manager->admissions, task);
-    g_clear_handle_id(&call->timeout, g_source_remove);
     if (call->cancelled)
         g_cancellable_disconnect(g_task_get_cancellable(task), call->cancelled);
     call->cancelled = 0;
 }
 
-static void
-refuse_expired(GTask *task)
+/* Also why the host cannot be asked; what is preferred may be missing for that, but not for want of
+ * a key, without which QEMU would only fail later. */
+static gboolean
+is_no_obstacle(HookCall *call, const GError *error)
 {
-    HookCall *call = g_task_get_task_data(task);
-    g_autoptr(GError) error =
-        g_error_new(WARD_ERROR, WARD_ERROR_NO_CAPACITY,
-                    "trustdomain: no key came free within %u s (admission='wait')",
-                    get_trustdomain(call)->timeout);
-
-    hook_refuse(task, error);
+    if (g_error_matches(error, WARD_ERROR, WARD_ERROR_NO_CAPACITY) ||
+        get_trustdomain(call)->enforcement == WARD_ENFORCEMENT_REQUIRED)
+        return FALSE;
+    g_ptr_array_add(call->warnings, g_strdup(error->message));
+    return TRUE;
 }
 
-static gboolean
-on_wait_timeout(gpointer data)
+static void
+on_decided(gpointer user_data, const GError *error)
 {
-    GTask *task = data;
+    g_autoptr(GTask) task = user_data;
     HookCall *call = g_task_get_task_data(task);
 
-    call->timeout = 0;
-    call->expired = TRUE;
-    if (call->admitting) /* on_hook_done() sees to it */
-        return G_SOURCE_REMOVE;
-    stop_waiting(task);
-    refuse_expired(task);
-    g_object_unref(task);
-    return G_SOURCE_REMOVE;
+    call->start = NULL;
+    stop_listening(task);
+    if (!error)
+        ward_trustdomain_note_admitted(call->manager, call->domain);
+    if (!error || is_no_obstacle(call, error))
+        hook_push(g_steal_pointer(&task));
+    else
+        hook_refuse_early(task, error);
 }
 
 static gboolean
@@ -154,11 +170,11 @@ on_wait_cancelled(gpointer data)
     HookCall *call = g_task_get_task_data(task);
     g_autoptr(GError) error = g_error_new(WARD_ERROR, WARD_ERROR_CANCELLED, "the hook went away");
 
-    if (!g_queue_find(&call->manager->admissions, task))
+    if (!call->start)
         return G_SOURCE_REMOVE;
-    call->cancelled = 0;
-    stop_waiting(task);
-    g_object_unref(task); /* the queue's */
+    ward_admission_cancel(call->manager->admission, g_steal_pointer(&call->start));
+    g_object_unref(task); /* the start's */
+    stop_listening(task);
     hook_refuse(task, error);
     return G_SOURCE_REMOVE;
 }
@@ -172,48 +188,16 @@ note_wait_cancelled(GCancellable *cancellable, GTask *task)
 
 /* (transfer full) for @task. */
 static void
-start_waiting(GTask *task, gboolean first)
+ask_for_key(GTask *task)
 {
     HookCall *call = g_task_get_task_data(task);
     GCancellable *cancellable = g_task_get_cancellable(task);
 
-    if (first)
-        g_queue_push_head(&call->manager->admissions, task);
-    else
-        g_queue_push_tail(&call->manager->admissions, task);
-    if (!call->timeout)
-        call->timeout =
-            g_timeout_add_seconds(get_trustdomain(call)->timeout, on_wait_timeout, task);
+    call->start = ward_admission_ask(call->manager->admission, call->domain->uuid,
+                                     get_trustdomain(call), on_decided, task);
     if (cancellable)
         call->cancelled =
             g_cancellable_connect(cancellable, G_CALLBACK(note_wait_cancelled), task, NULL);
-    g_message("domain '%s': waits for a trust domain key, %u in the queue",
-              ward_domain_get_name(call->domain), g_queue_get_length(&call->manager->admissions));
-}
-
-void
-ward_hook_admit_next(WardManager *manager)
-{
-    GTask *task = g_queue_peek_head(&manager->admissions);
-    HookCall *call;
-    guint timeout;
-
-    if (!task || manager->admitting)
-        return;
-    call = g_task_get_task_data(task);
-    manager->admitting = call->admitting = TRUE;
-    /* The clock goes on: it is the same wait if there is no key after all. */
-    timeout = call->timeout;
-    call->timeout = 0;
-    stop_waiting(task);
-    call->timeout = timeout;
-    hook_push(task);
-}
-
-static gboolean
-may_wait(HookCall *call)
-{
-    return get_trustdomain(call) && get_trustdomain(call)->admission == WARD_ADMISSION_WAIT;
 }
 
 /* before the first instruction */
@@ -304,33 +288,18 @@ on_hook_done(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     g_autoptr(GTask) task = user_data;
     HookCall *call = g_task_get_task_data(task);
-    WardManager *manager = call->manager;
-    gboolean admitting = call->admitting;
     g_autoptr(GError) error = NULL;
     gboolean ok = g_task_propagate_boolean(G_TASK(result), &error);
 
     if (call->point == HOOK_STARTED)
-        ward_pass_publish(call->pass, manager, call->domain);
+        ward_pass_publish(call->pass, call->manager, call->domain);
     g_clear_pointer(&call->pass, ward_pass_free);
-    if (admitting)
-        manager->admitting = call->admitting = FALSE;
-
-    if (g_error_matches(error, WARD_ERROR, WARD_ERROR_NO_CAPACITY) && may_wait(call)) {
-        if (call->expired)
-            refuse_expired(task);
-        else
-            start_waiting(g_steal_pointer(&task), admitting);
-        return;
-    }
-    g_clear_handle_id(&call->timeout, g_source_remove);
     if (ok && call->point == HOOK_START)
         begin_early_pass(call);
     if (ok)
         hook_succeed(task);
     else
         hook_refuse(task, error);
-    if (admitting && ok)
-        ward_hook_admit_next(manager);
 }
 
 /* (transfer full) for @task. */
@@ -340,7 +309,6 @@ hook_push(GTask *task)
     HookCall *call = g_task_get_task_data(task);
     GTask *work = g_task_new(NULL, NULL, on_hook_done, task);
 
-    g_ptr_array_set_size(call->warnings, 0);
     call->pass =
         ward_pass_new(call->manager, call->domain, call->native, call->point == HOOK_STARTED);
     ward_pass_set_new_guest(call->pass);
@@ -356,16 +324,12 @@ static void
 hook_begin(GTask *task)
 {
     HookCall *call = g_task_get_task_data(task);
-    WardManager *manager = call->manager;
 
-    if (call->point == HOOK_START) {
+    if (call->point == HOOK_START)
         call->domain->starting = TRUE;
-        if (may_wait(call) && !g_queue_is_empty(&manager->admissions)) {
-            start_waiting(task, FALSE);
-            return;
-        }
-    }
-    if (call->point == HOOK_STARTED && call->domain->early_runs && !call->domain->proving)
+    if (needs_key(call))
+        ask_for_key(task);
+    else if (call->point == HOOK_STARTED && call->domain->early_runs && !call->domain->proving)
         call->domain->proving = task;
     else
         hook_push(task);
@@ -376,8 +340,10 @@ hook_settle(GTask *task)
 {
     HookCall *call = g_task_get_task_data(task);
 
-    if (call->point == HOOK_RELEASE)
+    if (call->point == HOOK_RELEASE) {
         call->domain->starting = FALSE;
+        ward_trustdomain_note_released(call->manager, call->domain);
+    }
     if (call->point == HOOK_RELEASE || call->point == HOOK_RECONNECT)
         ward_sync(call->manager, call->domain, WARD_SYNC_LIBVIRT, NULL);
     hook_succeed(task);

@@ -6,12 +6,15 @@
  *   ward-sync.c        when a domain is looked at, and what libvirt says of it
  *   ward-pass.c        one pass over one domain: the host is brought to what is wanted
  *   ward-teardown-places.c  how many teardowns run at once
+ *   ward-admission.c   which starts get a trust domain key
+ *   ward-trustdomain.c the life of a domain's trust domain
  *   ward-hook.c        libvirt's qemu hook
  *   ward-operations.c  what D-Bus asks for: the wanted state
  *   ward-requests.c    what D-Bus asks for: all else
  */
 #pragma once
 
+#include "ward-admission.h"
 #include "ward-connection.h"
 #include "ward-domain-private.h"
 #include "ward-manager.h"
@@ -22,10 +25,13 @@ G_BEGIN_DECLS
 typedef struct {
     WardSupport support[WARD_N_PROTECTIONS];
     gulong libvirt_version;
+    gulong hypervisor_version; /* of QEMU; 0: unknown, or another hypervisor */
 } WardHostSupport;
 
-WardHostSupport *
-ward_host_support_new(WardProvider *provider, const char *capabilities, gulong libvirt_version);
+WardHostSupport *ward_host_support_new(WardProvider *provider,
+                                       const char *capabilities,
+                                       gulong libvirt_version,
+                                       gulong hypervisor_version);
 WardHostSupport *ward_host_support_ref(WardHostSupport *self);
 void ward_host_support_unref(WardHostSupport *self);
 
@@ -47,12 +53,12 @@ struct _WardManager {
     GQueue unread;             /* domains to read after connecting, each a reference */
     guint reading;             /* of them, how many are being read */
     gboolean ready;
-    guint ready_timer;     /* source: the longest that anybody waits for it */
-    GQueue admissions;     /* starts that wait for a trust domain key: GTask */
-    gboolean admitting;    /* the first of them is being tried */
-    guint max_teardowns;   /* 0: no limit */
-    guint teardown_places; /* taken, of those */
-    guint teardown_weight; /* 0: none is set */
+    guint ready_timer;          /* source: the longest that anybody waits for it */
+    WardAdmissions *admission;  /* of starts that need a trust domain key */
+    WardQueue *admission_queue; /* counting keys, which nothing may delay */
+    guint max_teardowns;        /* 0: no limit */
+    guint teardown_places;      /* taken, of those */
+    guint teardown_weight;      /* 0: none is set */
 };
 
 /* ward-manager.c */
@@ -110,8 +116,18 @@ gboolean ward_teardown_places_are_taken(WardManager *self);
 gboolean ward_teardown_places_has_free(WardManager *self);
 void ward_teardown_places_open(WardManager *self);
 
-/* ward-hook.c: a trust domain key may have come free. */
-void ward_hook_admit_next(WardManager *manager);
+/* ward-trustdomain.c. Any thread: */
+gboolean
+ward_trustdomain_count(WardProvider *provider, WardTrustdomainCapacity *capacity, GError **error);
+/* Main thread: */
+WardAdmissions *ward_trustdomain_new_admission(WardManager *self);
+/* What is known of the domain has changed from @before: tells of its life, step by step. */
+void ward_trustdomain_follow(WardManager *manager, WardDomain *domain, const WardActual *before);
+void ward_trustdomain_note_admitted(WardManager *manager, WardDomain *domain);
+void ward_trustdomain_note_released(WardManager *manager, WardDomain *domain);
+void ward_trustdomain_note_stopped(WardManager *manager, WardDomain *domain, gboolean recreated);
+void ward_trustdomain_note_rebooted(WardDomain *domain); /* QEMU goes on */
+void ward_trustdomain_note_gone(WardManager *manager, WardDomain *domain);
 
 /* ward-pass.c: the part of a pass that is about the host */
 typedef struct _WardPass WardPass;

@@ -101,11 +101,15 @@ host_support_clear(gpointer data)
 }
 
 WardHostSupport *
-ward_host_support_new(WardProvider *provider, const char *capabilities, gulong libvirt_version)
+ward_host_support_new(WardProvider *provider,
+                      const char *capabilities,
+                      gulong libvirt_version,
+                      gulong hypervisor_version)
 {
     WardHostSupport *self = g_atomic_rc_box_new0(WardHostSupport);
 
     self->libvirt_version = libvirt_version;
+    self->hypervisor_version = hypervisor_version;
     for (WardProtection p = 0; p < WARD_N_PROTECTIONS; p++)
         ward_provider_probe(provider, p, capabilities, &self->support[p]);
     return self;
@@ -123,6 +127,16 @@ ward_host_support_unref(WardHostSupport *self)
     g_atomic_rc_box_release_full(self, host_support_clear);
 }
 
+static gulong
+get_qemu_version(virConnectPtr conn)
+{
+    gulong version = 0;
+
+    if (g_strcmp0(virConnectGetType(conn), "QEMU") != 0 || virConnectGetVersion(conn, &version) < 0)
+        return 0;
+    return version;
+}
+
 /* libvirt may take many seconds to look at a QEMU that it does not know yet. */
 static void
 probe_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
@@ -130,15 +144,17 @@ probe_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cance
     WardManager *self = source;
     virConnectPtr conn = ward_connection_acquire(self->connection, NULL);
     g_autofree char *capabilities = NULL;
+    gulong qemu = 0;
 
     if (conn) {
+        qemu = get_qemu_version(conn);
         capabilities = virConnectGetDomainCapabilities(conn, NULL, NULL, NULL, NULL, 0);
         ward_connection_release(self->connection, conn);
     }
     g_task_return_pointer(
         task,
         ward_host_support_new(self->provider, capabilities,
-                              ward_connection_get_libvirt_version(self->connection)),
+                              ward_connection_get_libvirt_version(self->connection), qemu),
         (GDestroyNotify)ward_host_support_unref);
 }
 
@@ -312,7 +328,7 @@ on_opened(WardConnection *connection, WardManager *self)
                                     : g_strdup("");
     forget_intentions(self);
     /* What is known without asking QEMU, at once: a hook may come before the probe is done. */
-    take_host_support(self, ward_host_support_new(self->provider, NULL, version));
+    take_host_support(self, ward_host_support_new(self->provider, NULL, version, 0));
     ward_queue_push(self->host_queue, g_task_new(self, self->cancellable, on_probed, NULL),
                     probe_in_thread);
     ward_queue_push(self->list_queue, g_task_new(self, self->cancellable, on_listed, NULL),
@@ -337,6 +353,7 @@ on_domain_event(WardConnection *connection, virDomainPtr dom, int event, WardMan
     domain = ward_manager_ensure_domain(self, uuid, virDomainGetName(dom));
     switch (event) {
     case WARD_DOMAIN_EVENT_REBOOT:
+        ward_trustdomain_note_rebooted(domain);
         ward_sync_note_reboot(self, domain);
         return;
     case WARD_DOMAIN_EVENT_LEAVING:
@@ -345,8 +362,16 @@ on_domain_event(WardConnection *connection, virDomainPtr dom, int event, WardMan
     case WARD_DOMAIN_EVENT_SUSPENDED:
         ward_sync_note_suspended(self, domain);
         return;
-    case WARD_DOMAIN_EVENT_STARTED:
+    case WARD_DOMAIN_EVENT_STOPPED_RECREATED:
+        /* The hook may have announced the new one already. */
+        ward_trustdomain_note_stopped(self, domain, TRUE);
+        domain->leaving = FALSE;
+        break;
     case WARD_DOMAIN_EVENT_STOPPED:
+        ward_trustdomain_note_stopped(self, domain, FALSE);
+        domain->starting = domain->leaving = FALSE;
+        break;
+    case WARD_DOMAIN_EVENT_STARTED:
         domain->starting = domain->leaving = FALSE;
         break;
     default:
@@ -383,6 +408,8 @@ ward_manager_finalize(GObject *object)
     g_object_unref(self->cancellable);
     ward_queue_unref(self->host_queue);
     ward_queue_unref(self->list_queue);
+    ward_queue_unref(self->admission_queue);
+    ward_admission_free(self->admission);
     G_OBJECT_CLASS(ward_manager_parent_class)->finalize(object);
 }
 
@@ -414,6 +441,7 @@ ward_manager_init(WardManager *self)
     self->cancellable = g_cancellable_new();
     self->host_queue = ward_queue_new();
     self->list_queue = ward_queue_new();
+    self->admission_queue = ward_queue_new();
     g_queue_init(&self->unread);
 }
 
@@ -425,8 +453,9 @@ ward_manager_new(const char *uri, const char *state_dir, WardProvider *provider)
     self->uri = g_strdup(uri);
     self->state_dir = g_strdup(state_dir);
     self->provider = g_object_ref(provider);
-    self->host = ward_host_support_new(provider, NULL, 0);
+    self->host = ward_host_support_new(provider, NULL, 0, 0);
     self->connection = ward_connection_new(uri);
+    self->admission = ward_trustdomain_new_admission(self);
     g_signal_connect_object(self->connection, "opened", G_CALLBACK(on_opened), self, 0);
     g_signal_connect_object(self->connection, "closed", G_CALLBACK(on_closed), self, 0);
     g_signal_connect_object(self->connection, "domain-event", G_CALLBACK(on_domain_event), self, 0);
@@ -551,6 +580,7 @@ ward_manager_check_settings(WardManager *self, const WardSettings *settings)
         WardModuleContext context = {
             .support = &self->host->support[p],
             .libvirt_version = self->host->libvirt_version,
+            .hypervisor_version = self->host->hypervisor_version,
             .wanted = settings,
         };
         g_autoptr(GError) error = NULL;

@@ -32,6 +32,8 @@ struct _WardPass {
     gboolean ran;
     gboolean leaving;
     gboolean skips_failed;
+    WardReboot last_reboot;
+    gboolean returns; /* it may be about to be made anew: its markers stay */
     guint reboots;
     guint max_teardowns;
     guint teardown_weight;
@@ -67,6 +69,8 @@ ward_pass_new(WardManager *manager, WardDomain *domain, WardNative *native, gboo
     self->starting = domain->starting;
     self->ran = domain->ran;
     self->leaving = domain->leaving;
+    self->last_reboot = domain->last_reboot;
+    self->returns = ward_admission_keeps(manager->admission, domain->uuid);
     self->paused = active && domain->state == VIR_DOMAIN_PAUSED;
     self->max_teardowns = manager->max_teardowns;
     self->teardown_weight = manager->teardown_weight;
@@ -185,7 +189,9 @@ make_context(WardPass *self, WardProtection protection, const WardTarget *target
         .connection = self->connection,
         .support = &self->host->support[protection],
         .libvirt_version = self->host->libvirt_version,
+        .hypervisor_version = self->host->hypervisor_version,
         .target = target,
+        .known_leak = ward_marker_get_number(self->state_dir, self->uuid, WARD_MARKER_LEAKED),
         .wanted = self->wanted,
         .applied = self->applied,
         .xml = self->native ? self->native->xml : NULL,
@@ -198,6 +204,7 @@ make_context(WardPass *self, WardProtection protection, const WardTarget *target
         .teardown_full = self->teardown_full,
         .ran = self->ran,
         .leaving = self->leaving,
+        .last_reboot = self->last_reboot,
         .failed_before = self->skips_failed ? get_failure(self->previous, protection) : NULL,
         .running = self->active && !self->paused,
         .previous = self->previous,
@@ -236,37 +243,62 @@ run_unwanted(WardPass *self, const WardModule *module, const WardModuleContext *
 }
 
 static void
-run_module(WardPass *self, WardProtection protection, const WardTarget *target)
+run_pending(WardPass *self, const WardModule *module, const WardModuleContext *context)
+{
+    ward_actual_set_status(self->actual, module->protection, WARD_STATUS_PENDING, NULL);
+    if (module->look)
+        module->look(context);
+}
+
+/* @domain: it, whether it runs or not. */
+static void
+run_module(WardPass *self, WardProtection protection, const WardTarget *domain)
 {
     const WardModule *module = ward_module_get(protection);
+    const WardTarget *target = self->active ? domain : NULL;
     WardModuleContext context = make_context(self, protection, target);
     gboolean wanted = ward_settings_wants(self->wanted, protection);
 
+    context.domain = domain;
     self->actual->common[protection].provider = context.support->provider;
     if (target && wanted)
         run_wanted(self, module, &context);
     else if (target)
         run_unwanted(self, module, &context);
     else if (wanted)
-        ward_actual_set_status(self->actual, protection, WARD_STATUS_PENDING, NULL);
+        run_pending(self, module, &context);
+}
+
+/* For providers that see neither QEMU nor a kernel. */
+static void
+tell_provider(WardPass *self, const WardTarget *target)
+{
+    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(self->provider);
+    gboolean tdx = self->native && self->native->xml->launch_security == WARD_LAUNCH_SECURITY_TDX;
+
+    for (; self->reboots > 0; self->reboots--) {
+        if (iface->teardown_rebooted)
+            iface->teardown_rebooted(self->provider, target);
+        if (iface->trustdomain_rebooted && tdx)
+            iface->trustdomain_rebooted(self->provider, target);
+    }
+    if (self->active && tdx && iface->trustdomain_running)
+        iface->trustdomain_running(self->provider, target);
+    if (!self->active && !self->starting && iface->forget)
+        iface->forget(self->provider, target);
 }
 
 void
 ward_pass_run(WardPass *self)
 {
-    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(self->provider);
     WardTarget target;
 
     fill_target(self, &target);
-    for (; self->reboots > 0 && iface->teardown_rebooted; self->reboots--)
-        iface->teardown_rebooted(self->provider, &target);
+    tell_provider(self, &target);
     for (WardProtection p = 0; p < WARD_N_PROTECTIONS; p++)
-        run_module(self, p, self->active ? &target : NULL);
-    if (self->active || self->starting)
-        return;
-    if (iface->forget)
-        iface->forget(self->provider, &target);
-    ward_marker_clear_all(self->state_dir, self->uuid);
+        run_module(self, p, &target);
+    if (!self->active && !self->starting && !self->returns)
+        ward_marker_clear_running(self->state_dir, self->uuid);
 }
 
 /* the hook's part */
@@ -302,15 +334,10 @@ ward_pass_check(WardPass *self, GPtrArray *warnings, GError **error)
     return TRUE;
 }
 
-/* Whether @error, of arming, forbids the start (or puts it off, when it waits for a key). */
+/* Whether a failure of arming forbids the start. */
 static gboolean
-must_hold(WardPass *self, const GError *error)
+must_hold(WardPass *self)
 {
-    const WardTrustdomainSettings *trustdomain = self->wanted->trustdomain;
-
-    if (g_error_matches(error, WARD_ERROR, WARD_ERROR_NO_CAPACITY))
-        return trustdomain->admission == WARD_ADMISSION_WAIT ||
-               trustdomain->enforcement == WARD_ENFORCEMENT_REQUIRED;
     for (WardProtection p = 0; p < WARD_N_PROTECTIONS; p++) {
         if (ward_settings_wants(self->wanted, p) &&
             ward_settings_get_enforcement(self->wanted, p) == WARD_ENFORCEMENT_REQUIRED)
@@ -331,7 +358,7 @@ ward_pass_arm(WardPass *self, GPtrArray *warnings, GError **error)
     fill_target(self, &target);
     if (!iface->arm || iface->arm(self->provider, &target, self->wanted, &local))
         return TRUE;
-    if (must_hold(self, local)) {
+    if (must_hold(self)) {
         g_propagate_error(error, g_steal_pointer(&local));
         return FALSE;
     }
@@ -444,7 +471,7 @@ ward_pass_publish(WardPass *self, WardManager *manager, WardDomain *domain)
     ward_domain_set_actual(domain, self->actual);
     g_clear_pointer(&domain->applied, ward_settings_unref);
     if (!self->active)
-        ward_hook_admit_next(manager);
+        ward_admission_poke(manager->admission);
     domain->applied = self->active ? ward_settings_ref(self->wanted) : NULL;
     for (WardProtection p = 0; p < WARD_N_PROTECTIONS; p++) {
         const WardModule *module = ward_module_get(p);

@@ -42,13 +42,16 @@ typedef struct {
 /* The 16 bytes of the UUID, in the order of its text. */
 void ward_target_get_uuid(const WardTarget *self, guint8 uuid[16]);
 
+/* Of the host's trust domain keys. */
 typedef struct {
     guint64 total;
-    guint64 used;
-    guint64 reserved;
-    guint64 leaked;
-    gboolean knows_reserved;
+    guint64 used;   /* of living trust domains and of those whose memory is being reclaimed */
+    guint64 leaked; /* lost until the host reboots */
+    guint64 leaked_pages;
     gboolean knows_leaked;
+
+    guint reserved; /* these two are the daemon's own, no provider knows them */
+    guint waiting;
 } WardTrustdomainCapacity;
 
 #define WARD_TYPE_PROVIDER (ward_provider_get_type())
@@ -114,10 +117,16 @@ struct _WardProviderInterface {
     gboolean (*trustdomain_capacity)(WardProvider *self,
                                      WardTrustdomainCapacity *capacity,
                                      GError **error);
+    /* Also of a domain that does not run (its target has no pid): what is left of its last one. */
     gboolean (*trustdomain_read)(WardProvider *self,
                                  const WardTarget *target,
                                  WardTrustdomainActual *actual,
                                  GError **error);
+    /* Whether the host still lists the leak that trustdomain_read once found. */
+    gboolean (*trustdomain_has_leak)(WardProvider *self, guint64 leak);
+    /* libvirt says that a TDX domain runs, or was rebooted: for a host that learns it only so. */
+    void (*trustdomain_running)(WardProvider *self, const WardTarget *target);
+    void (*trustdomain_rebooted)(WardProvider *self, const WardTarget *target);
 
     /* introspection: @socket_fd is connected and past the handshake; the provider keeps what it
      * needs of it for as long as the domain is hooked, the caller closes its own. */

@@ -22,11 +22,13 @@ static gboolean
 read_live(WardReading *self, virDomainPtr dom, GError **error)
 {
     const char *name = virDomainGetName(dom);
+    int reason;
 
-    if (virDomainGetState(dom, &self->state, NULL, 0) < 0) {
+    if (virDomainGetState(dom, &self->state, &reason, 0) < 0) {
         ward_connection_set_error(error, "cannot read the state of domain '%s'", name);
         return FALSE;
     }
+    self->starting_up = self->state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP;
     self->live = read_xml(dom, 0, error);
     return self->live != NULL;
 }

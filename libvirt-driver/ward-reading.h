@@ -11,11 +11,12 @@
 G_BEGIN_DECLS
 
 typedef struct {
-    int id;             /* -1: not active */
-    int state;          /* virDomainState */
-    WardNative *live;   /* NULL: not active */
-    WardNative *config; /* NULL: transient */
-    gboolean leaving;   /* its memory is being copied away; see ward_reading_look_at_job() */
+    int id;               /* -1: not active */
+    int state;            /* virDomainState */
+    WardNative *live;     /* NULL: not active */
+    WardNative *config;   /* NULL: transient */
+    gboolean starting_up; /* its QEMU is not made yet: the vCPUs have not run */
+    gboolean leaving;     /* its memory is being copied away; see ward_reading_look_at_job() */
 } WardReading;
 
 /* Of a domain that is gone. */

@@ -469,15 +469,10 @@ ward_manager_isolation_statistics_finish(WardManager *self, GAsyncResult *result
 static void
 capacity_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
-    WardManager *self = source;
-    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(self->provider);
     g_autofree WardTrustdomainCapacity *capacity = g_new0(WardTrustdomainCapacity, 1);
     GError *error = NULL;
 
-    if (!iface->trustdomain_capacity)
-        g_task_return_new_error(task, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED,
-                                "the provider '%s' cannot count trust domain keys", iface->name);
-    else if (iface->trustdomain_capacity(self->provider, capacity, &error))
+    if (ward_trustdomain_count(WARD_MANAGER(source)->provider, capacity, &error))
         g_task_return_pointer(task, g_steal_pointer(&capacity), g_free);
     else
         g_task_return_error(task, error);
@@ -489,7 +484,7 @@ ward_manager_trustdomain_capacity_async(WardManager *self,
                                         GAsyncReadyCallback callback,
                                         gpointer user_data)
 {
-    ward_queue_push(self->host_queue, g_task_new(self, cancellable, callback, user_data),
+    ward_queue_push(self->admission_queue, g_task_new(self, cancellable, callback, user_data),
                     capacity_in_thread);
 }
 
@@ -504,5 +499,6 @@ ward_manager_trustdomain_capacity_finish(WardManager *self,
     if (!read)
         return FALSE;
     *capacity = *read;
+    ward_admission_fill(self->admission, capacity);
     return TRUE;
 }

@@ -113,6 +113,13 @@ wants_retry(WardManager *manager, WardDomain *domain)
            !ward_manager_is_detached(manager, domain);
 }
 
+/* 0: never. */
+static guint
+sooner(guint delay, guint other)
+{
+    return delay && (!other || delay < other) ? delay : other;
+}
+
 /* Milliseconds; 0: there is nothing to look for. */
 static guint
 next_look(WardDomain *domain, gboolean retry)
@@ -126,9 +133,7 @@ next_look(WardDomain *domain, gboolean retry)
         delay = LOOK_AT_JOB_MS;
     else if (retry)
         delay = MIN(RETRY_FIRST_MS << MIN(domain->failures - 1, 10), RETRY_LAST_MS);
-    if (teardown->look_ms && (!delay || teardown->look_ms < delay))
-        delay = teardown->look_ms;
-    return delay;
+    return sooner(sooner(delay, teardown->look_ms), domain->actual->trustdomain.look_ms);
 }
 
 /* Most domains need no timer: the host tells what happens. */
@@ -141,10 +146,10 @@ plan_next(WardManager *manager, WardDomain *domain)
 
     g_clear_handle_id(&domain->timer, g_source_remove);
     domain->failures = retry ? domain->failures + 1 : 0;
-    if ((!ward_domain_is_active(domain) && !unread) ||
-        g_cancellable_is_cancelled(manager->cancellable))
+    if (g_cancellable_is_cancelled(manager->cancellable))
         return;
-    delay = next_look(domain, retry);
+    delay = ward_domain_is_active(domain) || unread ? next_look(domain, retry)
+                                                    : domain->actual->trustdomain.look_ms;
     if (delay)
         set_timer(manager, domain, delay);
     if (domain->looks > 0)
@@ -332,6 +337,7 @@ domain_gone(WardManager *manager, WardDomain *domain)
         end_pass(manager, domain, error);
         return;
     }
+    ward_trustdomain_note_gone(manager, domain);
     ward_domain_take_reading(domain, nothing);
     ward_manager_remove_domain(manager, domain);
     /* A last pass, so that the provider forgets it. Nobody waits for that one. */
@@ -346,6 +352,7 @@ on_read(GObject *source, GAsyncResult *result, gpointer user_data)
     g_autoptr(GError) error = NULL;
     g_autoptr(WardReading) reading = g_task_propagate_pointer(G_TASK(result), &error);
 
+    sync->domain->sync_reads = FALSE;
     if (reading) {
         ward_domain_take_reading(sync->domain, reading);
         start_host(sync->manager, sync->domain);
@@ -366,6 +373,7 @@ start_read(WardManager *manager, WardDomain *domain)
 
     sync->listed = g_steal_pointer(&domain->listed);
     sync->job = domain->leaving;
+    domain->sync_reads = TRUE;
     ward_queue_push(domain->libvirt_queue, task, read_in_thread);
 }
 

@@ -16,6 +16,7 @@ G_DEFINE_AUTOPTR_CLEANUP_FUNC(xmlParserCtxt, xmlFreeParserCtxt)
 typedef struct {
     GError *error; /* the first one: later ones are mostly its consequences */
     gsize n_nodes;
+    guint depth; /* elements that are open */
 } ParseState;
 
 #if LIBXML_VERSION >= 21200
@@ -86,7 +87,7 @@ on_start_element(void *data,
     ParseState *state = context->_private;
 
     state->n_nodes += 1 + n_namespaces + n_attributes;
-    if (context->nodeNr >= WARD_XML_MAX_DEPTH) {
+    if (state->depth >= WARD_XML_MAX_DEPTH) {
         stop(context,
              "elements are nested too deep; allowed: " G_STRINGIFY(WARD_XML_MAX_DEPTH) " levels");
         return;
@@ -95,11 +96,22 @@ on_start_element(void *data,
         stop(context, "too many elements and attributes; allowed: 1048576");
         return;
     }
+    state->depth++;
     xmlSAX2StartElementNs(data, name, prefix, uri, n_namespaces, namespaces, n_attributes,
                           n_defaulted, attributes);
     /* libxml2's own line number of an element ends at 65535. */
     if (context->node != NULL && context->input != NULL)
         ward_node_set_line(context->node, context->input->line);
+}
+
+static void
+on_end_element(void *data, const xmlChar *name, const xmlChar *prefix, const xmlChar *uri)
+{
+    xmlParserCtxt *context = data;
+    ParseState *state = context->_private;
+
+    state->depth--;
+    xmlSAX2EndElementNs(data, name, prefix, uri);
 }
 
 static void
@@ -135,6 +147,7 @@ ward_document_parse(const char *xml, gssize length, GError **error)
     context->_private = &state;
     context->sax->internalSubset = on_document_type;
     context->sax->startElementNs = on_start_element;
+    context->sax->endElementNs = on_end_element;
     context->sax->serror = on_error;
 
     document = xmlCtxtReadMemory(context, xml, (int)size, NULL, "UTF-8",

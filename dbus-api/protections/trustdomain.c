@@ -20,10 +20,15 @@ update(GDBusInterfaceSkeleton *skeleton, WardDomain *domain)
     const WardTrustdomainSettings *wanted = WARD_EXPORTED_SETTINGS(domain, trustdomain);
     const WardTrustdomainActual *actual = &ward_domain_get_actual(domain)->trustdomain;
 
-    g_object_set(skeleton, "life", ward_trustdomain_life_to_string(actual->life), "admission",
-                 wanted ? ward_admission_to_string(wanted->admission) : "", "timeout",
+    g_object_set(skeleton, "life", ward_trustdomain_life_to_string(ward_domain_get_life(domain)),
+                 "admission", wanted ? ward_admission_to_string(wanted->admission) : "", "timeout",
                  wanted ? wanted->timeout : 0, "on-reboot",
-                 wanted ? ward_trustdomain_reboot_to_string(wanted->on_reboot) : "", NULL);
+                 wanted ? ward_trustdomain_reboot_to_string(wanted->on_reboot) : "", "last-reboot",
+                 ward_reboot_to_string(ward_domain_get_last_reboot(domain)), NULL);
+    g_object_set(skeleton, "key-id", actual->key, "vcpus", actual->vcpus, "control-pages",
+                 actual->control_pages, "private-pages", actual->private_pages, "reclaimed-pages",
+                 actual->reclaimed_pages, "leaked-pages", actual->leaked_pages, "created-time",
+                 actual->created_us, "key-released-time", actual->key_released_us, NULL);
 }
 
 static GVariant *

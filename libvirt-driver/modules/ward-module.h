@@ -20,7 +20,10 @@ typedef struct {
     WardConnection *connection; /* for secrets; never for the domain, which a hook may hold */
     const WardSupport *support; /* what the host offers for this protection */
     gulong libvirt_version;     /* 0: unknown */
+    gulong hypervisor_version;  /* of QEMU; 0: unknown, or another hypervisor */
     const WardTarget *target;   /* NULL: the domain is not active */
+    const WardTarget *domain;   /* of look: the domain, which has no pid */
+    guint64 known_leak;         /* of its trust domain, as noted; 0: none */
     const WardSettings *wanted;
     const WardSettings *applied; /* what the pass before applied; NULL: unknown */
     const WardDomainXml *xml;    /* what libvirt says natively; NULL: unknown */
@@ -33,6 +36,7 @@ typedef struct {
     guint teardown_weight;       /* of CPU time, while it runs; 0: as it is */
     gboolean teardown_place;     /* the domain has one of these places */
     gboolean teardown_full;      /* and else there is none */
+    WardReboot last_reboot;      /* of its trust domain, as it was seen */
     const char *failed_before;   /* why the pass before failed; not to be tried again; or NULL */
     const WardActual *previous;  /* what the pass before found */
     WardActual *actual;          /* out: what apply and undo found */
@@ -49,6 +53,9 @@ typedef struct {
      * Doing it again changes nothing. FALSE: it is not in force. The status is set to active
      * beforehand and to a failure when it returns FALSE; it may set another one itself. */
     gboolean (*apply)(const WardModuleContext *context, GError **error);
+
+    /* The domain does not run: what is left on the host of when it did? NULL: nothing ever is. */
+    void (*look)(const WardModuleContext *context);
 
     /* Takes it off a running domain that does not want it (any more). */
     gboolean (*undo)(const WardModuleContext *context, GError **error);

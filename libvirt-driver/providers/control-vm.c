@@ -82,7 +82,7 @@ fail(WardControlVm *self, GError **error, const char *doing)
     return FALSE;
 }
 
-/* Some of what is read tells only that something changed: whoever is told looks himself. */
+/* Most of what is read tells only that something changed: whoever is told looks himself. */
 static gboolean
 on_readable(int fd, GIOCondition condition, gpointer data)
 {
@@ -90,10 +90,11 @@ on_readable(int fd, GIOCondition condition, gpointer data)
     struct kvm_control_event events[EVENTS_AT_ONCE];
     ssize_t n = read(fd, events, sizeof(events));
     gboolean gone = n == 0 || (n < 0 && errno != EAGAIN && errno != EINTR);
+    gsize n_events = n > 0 ? n / sizeof(events[0]) : 0;
 
-    for (gsize i = 0; n > 0 && i < n / sizeof(events[0]); i++)
+    for (gsize i = 0; i < n_events; i++)
         gone |= events[i].type == KVM_CONTROL_EVENT_DESTROYED;
-    self->callback(self->uuid, gone, self->user_data);
+    self->callback(self->uuid, events, n_events, gone, self->user_data);
     return gone ? G_SOURCE_REMOVE : G_SOURCE_CONTINUE;
 }
 
@@ -191,6 +192,19 @@ int
 ward_control_vm_ioctl(WardControlVm *self, unsigned long request, void *argument)
 {
     return ioctl(self->fd, request, argument);
+}
+
+int
+ward_control_system_ioctl(unsigned long request, void *argument)
+{
+    int kvm = open_kvm();
+    int result = kvm < 0 ? -1 : ioctl(kvm, request, argument);
+    int saved = errno;
+
+    if (kvm >= 0)
+        close(kvm);
+    errno = saved;
+    return result;
 }
 
 int

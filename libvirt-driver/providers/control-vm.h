@@ -15,8 +15,12 @@ G_BEGIN_DECLS
 
 typedef struct _WardControlVm WardControlVm;
 
-/* Something happened to the VM @uuid; @gone: it was destroyed, nothing more will come. */
-typedef void (*WardControlVmFunc)(const char *uuid, gboolean gone, gpointer user_data);
+/* These happened to the VM @uuid; @gone: it was destroyed, nothing more will come. */
+typedef void (*WardControlVmFunc)(const char *uuid,
+                                  const struct kvm_control_event *events,
+                                  gsize n_events,
+                                  gboolean gone,
+                                  gpointer user_data);
 
 /* Whether this kernel has the door at all, and KVM_CAP_* of the system fd. */
 gboolean ward_control_check_extension(int capability);
@@ -39,7 +43,10 @@ int ward_control_vm_get_fd(WardControlVm *self);
 /* ioctl() on the control fd: -1 and errno when it fails. */
 int ward_control_vm_ioctl(WardControlVm *self, unsigned long request, void *argument);
 
-/* The same on the control fd of an empty VM of this process, made for the length of the call: what
+/* The same on /dev/kvm. */
+int ward_control_system_ioctl(unsigned long request, void *argument);
+
+/* And on the control fd of an empty VM of this process, made for the length of the call: what
  * the VMs of this kernel know can be asked before there is a domain. */
 int ward_control_try_ioctl(unsigned long request, void *argument);
 

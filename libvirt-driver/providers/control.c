@@ -10,6 +10,7 @@
  */
 #include "control-introspection.h"
 #include "control-teardown.h"
+#include "control-trustdomain.h"
 #include "control-vm.h"
 #include "ward-error.h"
 #include "ward-providers.h"
@@ -25,8 +26,9 @@ struct _WardControlProvider {
 
     WardProvider *stock;
     GMutex lock;     /* guards vms */
-    GHashTable *vms; /* UUID to WardControlVm */
+    GHashTable *vms; /* UUID to Vm */
     WardControlTeardown *teardown;
+    WardControlTrustdomain *trustdomain;
 };
 
 static void ward_control_provider_iface_init(WardProviderInterface *iface);
@@ -43,19 +45,40 @@ get_stock(WardProvider *provider)
     return WARD_CONTROL_PROVIDER(provider)->stock;
 }
 
+static WardProviderInterface *
+stock_iface(WardProvider *provider)
+{
+    return WARD_PROVIDER_GET_IFACE(get_stock(provider));
+}
+
 /* the VMs */
+
+typedef struct {
+    WardControlVm *vm;
+    GPid pid;
+} Vm;
 
 static void
 drop_vm(gpointer data)
 {
-    ward_control_vm_stop(data);
-    ward_control_vm_unref(data);
+    Vm *entry = data;
+
+    ward_control_vm_stop(entry->vm);
+    ward_control_vm_unref(entry->vm);
+    g_free(entry);
 }
 
 static void
-on_vm_event(const char *uuid, gboolean gone, gpointer data)
+on_vm_event(const char *uuid,
+            const struct kvm_control_event *events,
+            gsize n_events,
+            gboolean gone,
+            gpointer data)
 {
     WardControlProvider *self = data;
+
+    for (gsize i = 0; i < n_events; i++)
+        ward_control_trustdomain_take_event(self->trustdomain, uuid, &events[i]);
 
     if (gone) {
         g_mutex_lock(&self->lock);
@@ -65,13 +88,24 @@ on_vm_event(const char *uuid, gboolean gone, gpointer data)
     ward_provider_emit_changed(WARD_PROVIDER(self), uuid);
 }
 
+/* Of the process that the domain has, or, when it has none (any more), of the last. Needs the lock;
+ * borrowed. */
+static WardControlVm *
+lookup_vm(WardControlProvider *self, const WardTarget *target)
+{
+    Vm *entry = g_hash_table_lookup(self->vms, target->uuid);
+
+    return entry && (target->pid == 0 || target->pid == entry->pid) ? entry->vm : NULL;
+}
+
 /* A reference, or NULL with NOT_FOUND when the domain has no VM (yet). */
 static WardControlVm *
 get_vm(WardProvider *provider, const WardTarget *target, GError **error)
 {
     WardControlProvider *self = WARD_CONTROL_PROVIDER(provider);
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
-    WardControlVm *vm = g_hash_table_lookup(self->vms, target->uuid);
+    WardControlVm *vm = lookup_vm(self, target);
+    Vm *entry;
 
     if (vm)
         return ward_control_vm_ref(vm);
@@ -83,7 +117,10 @@ get_vm(WardProvider *provider, const WardTarget *target, GError **error)
     vm = ward_control_vm_open(target->uuid, target->pid, on_vm_event, self, error);
     if (!vm)
         return NULL;
-    g_hash_table_insert(self->vms, g_strdup(target->uuid), vm);
+    entry = g_new0(Vm, 1);
+    entry->vm = vm;
+    entry->pid = target->pid;
+    g_hash_table_replace(self->vms, g_strdup(target->uuid), entry);
     return ward_control_vm_ref(vm);
 }
 
@@ -118,6 +155,18 @@ probe_teardown(WardProvider *provider, WardSupport *support)
 }
 
 static void
+probe_trustdomain(WardProvider *provider, const char *capabilities, WardSupport *support)
+{
+    WardTrustdomainCapacity capacity;
+
+    ward_provider_probe(get_stock(provider), WARD_PROTECTION_TRUSTDOMAIN, capabilities, support);
+    if (!support->supported || !ward_control_trustdomain_count(&capacity, NULL))
+        return;
+    support->provider = ward_provider_get_name(provider);
+    ward_support_set(support, TRUE, "QEMU's and libvirt's own TDX, on the patched kernel");
+}
+
+static void
 probe(WardProvider *provider,
       WardProtection protection,
       const char *capabilities,
@@ -127,6 +176,8 @@ probe(WardProvider *provider,
 
     if (protection == WARD_PROTECTION_TEARDOWN)
         probe_teardown(provider, support);
+    else if (protection == WARD_PROTECTION_TRUSTDOMAIN)
+        probe_trustdomain(provider, capabilities, support);
     else if (protection != WARD_PROTECTION_INTROSPECTION)
         ward_provider_probe(get_stock(provider), protection, capabilities, support);
     else if (ward_control_introspection_is_enabled(&error))
@@ -172,6 +223,45 @@ prove_teardown(WardProvider *provider, const WardTarget *target, GError **error)
            is_left_to_stock(failure, error);
 }
 
+/* A domain without a VM has nothing to tell, but what its last one left behind. */
+static gboolean
+trustdomain_read(WardProvider *provider,
+                 const WardTarget *target,
+                 WardTrustdomainActual *actual,
+                 GError **error)
+{
+    WardControlProvider *self = WARD_CONTROL_PROVIDER(provider);
+    g_autoptr(WardControlVm) vm = NULL;
+    g_autoptr(GError) none = NULL;
+    GError *failure = NULL;
+
+    vm = get_vm(provider, target, &none);
+    if (!vm && !g_error_matches(none, WARD_ERROR, WARD_ERROR_NOT_FOUND)) {
+        g_propagate_error(error, g_steal_pointer(&none));
+        return FALSE;
+    }
+    return ward_control_trustdomain_read(self->trustdomain, vm, target, actual, &failure) ||
+           (is_left_to_stock(failure, error) &&
+            stock_iface(provider)->trustdomain_read(get_stock(provider), target, actual, error));
+}
+
+/* QEMU has made its guest by now: there is nothing left that could make it a trust domain. */
+static gboolean
+prove_trustdomain(WardProvider *provider, const WardTarget *target, GError **error)
+{
+    WardTrustdomainActual actual = {0};
+
+    if (!trustdomain_read(provider, target, &actual, error))
+        return FALSE;
+    if (actual.state == WARD_TRUSTDOMAIN_INITIALIZED || actual.state == WARD_TRUSTDOMAIN_UNKNOWN)
+        return TRUE;
+    g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
+                "trustdomain: domain '%s' is about to run, and the host has made no trust domain "
+                "of its VM",
+                target->name);
+    return FALSE;
+}
+
 static gboolean
 prove(WardProvider *provider, const WardTarget *target, WardProtection protection, GError **error)
 {
@@ -180,7 +270,9 @@ prove(WardProvider *provider, const WardTarget *target, WardProtection protectio
 
     if (protection == WARD_PROTECTION_TEARDOWN)
         return prove_teardown(provider, target, error);
-    /* The other protections are not the kernel's yet: there is nothing to be late with. */
+    if (protection == WARD_PROTECTION_TRUSTDOMAIN)
+        return prove_trustdomain(provider, target, error);
+    /* Isolation is not the kernel's yet: there is nothing to be late with. */
     if (protection != WARD_PROTECTION_INTROSPECTION)
         return TRUE;
     if (!read_info(provider, target, &info, error))
@@ -199,15 +291,12 @@ forget(WardProvider *provider, const WardTarget *target)
 {
     WardControlProvider *self = WARD_CONTROL_PROVIDER(provider);
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    WardControlVm *vm = lookup_vm(self, target);
 
-    g_hash_table_remove(self->vms, target->uuid);
+    /* Its control fd goes on to tell how far the kernel is with it. */
+    if (!vm || !ward_control_trustdomain_is_under_way(vm))
+        g_hash_table_remove(self->vms, target->uuid);
     ward_control_teardown_forget(self->teardown, target->uuid);
-}
-
-static WardProviderInterface *
-stock_iface(WardProvider *provider)
-{
-    return WARD_PROVIDER_GET_IFACE(get_stock(provider));
 }
 
 /* teardown */
@@ -309,27 +398,28 @@ introspection_read(WardProvider *provider,
     return TRUE;
 }
 
-/* what stock does */
-
 static gboolean
 teardown_weigh(WardProvider *provider, const WardTarget *target, guint weight, GError **error)
 {
     return stock_iface(provider)->teardown_weigh(get_stock(provider), target, weight, error);
 }
 
+/* trustdomain */
+
 static gboolean
 trustdomain_capacity(WardProvider *provider, WardTrustdomainCapacity *capacity, GError **error)
 {
-    return stock_iface(provider)->trustdomain_capacity(get_stock(provider), capacity, error);
+    GError *failure = NULL;
+
+    return ward_control_trustdomain_count(capacity, &failure) ||
+           (is_left_to_stock(failure, error) &&
+            stock_iface(provider)->trustdomain_capacity(get_stock(provider), capacity, error));
 }
 
 static gboolean
-trustdomain_read(WardProvider *provider,
-                 const WardTarget *target,
-                 WardTrustdomainActual *actual,
-                 GError **error)
+trustdomain_has_leak(WardProvider *provider, guint64 leak)
 {
-    return stock_iface(provider)->trustdomain_read(get_stock(provider), target, actual, error);
+    return ward_control_trustdomain_has_leak(leak);
 }
 
 /* the object */
@@ -341,6 +431,7 @@ ward_control_provider_finalize(GObject *object)
 
     g_hash_table_unref(self->vms);
     ward_control_teardown_unref(self->teardown);
+    ward_control_trustdomain_free(self->trustdomain);
     g_mutex_clear(&self->lock);
     g_object_unref(self->stock);
     G_OBJECT_CLASS(ward_control_provider_parent_class)->finalize(object);
@@ -358,6 +449,7 @@ ward_control_provider_init(WardControlProvider *self)
     g_mutex_init(&self->lock);
     self->vms = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, drop_vm);
     self->teardown = ward_control_teardown_new();
+    self->trustdomain = ward_control_trustdomain_new();
 }
 
 static void
@@ -375,6 +467,7 @@ ward_control_provider_iface_init(WardProviderInterface *iface)
     iface->teardown_weigh = teardown_weigh;
     iface->trustdomain_capacity = trustdomain_capacity;
     iface->trustdomain_read = trustdomain_read;
+    iface->trustdomain_has_leak = trustdomain_has_leak;
     iface->introspection_hook = introspection_hook;
     iface->introspection_unhook = introspection_unhook;
     iface->introspection_read = introspection_read;

@@ -11,13 +11,13 @@
 #include <glib-unix.h>
 #include <unistd.h>
 
+#include "simulated-trustdomain.h"
 #include "ward-error.h"
 #include "ward-providers.h"
 
 #define MACHINE_FILE "simulated-machine.conf"
 #define TEARDOWN_BYTES_PER_SECOND (G_GUINT64_CONSTANT(32) * 1024 * 1024)
 #define ENTRIES_PER_SECOND 1000
-#define TRUSTDOMAIN_KEYS 31
 
 /* After that long a guest that is set aside is taken for one that QEMU forgot. */
 #define TEARDOWN_ABANDONED_US (2 * G_USEC_PER_SEC)
@@ -32,7 +32,6 @@
 #define KEY_TEARDOWN_STOPPED "teardown-stopped"
 #define KEY_TEARDOWN_FAILED "teardown-failed"
 #define KEY_TEARDOWN_WEIGHT "teardown-weight"
-#define KEY_TRUSTDOMAIN "trustdomain-key"
 #define KEY_ISOLATION_SINCE "isolation-since"
 
 /* What goes wrong in a machine whose file is edited while no daemon runs, for the tests and the
@@ -286,29 +285,12 @@ teardown_rebooted(WardProvider *provider, const WardTarget *target)
 
 /* trustdomain */
 
-/* Needs the lock. */
-static guint
-count_keys(WardProvider *provider)
-{
-    g_auto(GStrv) uuids = g_key_file_get_groups(get_machine(provider), NULL);
-    guint n = 0;
-
-    for (char **uuid = uuids; *uuid; uuid++)
-        n += g_key_file_has_key(get_machine(provider), *uuid, KEY_TRUSTDOMAIN, NULL);
-    return n;
-}
-
 static gboolean
 trustdomain_capacity(WardProvider *provider, WardTrustdomainCapacity *capacity, GError **error)
 {
     g_autoptr(GMutexLocker) locker = lock_machine(provider);
 
-    *capacity = (WardTrustdomainCapacity){
-        .total = TRUSTDOMAIN_KEYS,
-        .used = count_keys(provider),
-        .knows_reserved = TRUE,
-        .knows_leaked = TRUE,
-    };
+    ward_simulated_trustdomain_count(get_machine(provider), capacity);
     return TRUE;
 }
 
@@ -320,24 +302,42 @@ trustdomain_read(WardProvider *provider,
 {
     g_autoptr(GMutexLocker) locker = lock_machine(provider);
 
-    actual->life = has_key(provider, target, KEY_TRUSTDOMAIN) ? WARD_TRUSTDOMAIN_LIFE_RUNNING
-                                                              : WARD_TRUSTDOMAIN_LIFE_DEFINED;
+    ward_simulated_trustdomain_read(get_machine(provider), target->uuid, actual);
     return TRUE;
 }
 
-/* Needs the lock. */
 static gboolean
-take_key(WardProvider *provider, const WardTarget *target, GError **error)
+trustdomain_has_leak(WardProvider *provider, guint64 leak)
 {
-    if (has_key(provider, target, KEY_TRUSTDOMAIN))
-        return TRUE;
-    if (count_keys(provider) >= TRUSTDOMAIN_KEYS) {
-        g_set_error(error, WARD_ERROR, WARD_ERROR_NO_CAPACITY,
-                    "trustdomain: all %d keys of the host are in use", TRUSTDOMAIN_KEYS);
-        return FALSE;
-    }
-    g_key_file_set_boolean(get_machine(provider), target->uuid, KEY_TRUSTDOMAIN, TRUE);
-    return TRUE;
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    return ward_simulated_trustdomain_has_leak(get_machine(provider), leak);
+}
+
+/* Needs the lock. */
+static void
+save_if(WardProvider *provider, gboolean changed)
+{
+    g_autoptr(GError) error = NULL;
+
+    if (changed && !save_machine(provider, &error))
+        g_warning("%s", error->message);
+}
+
+static void
+trustdomain_running(WardProvider *provider, const WardTarget *target)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    save_if(provider, ward_simulated_trustdomain_run(get_machine(provider), target));
+}
+
+static void
+trustdomain_rebooted(WardProvider *provider, const WardTarget *target)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+
+    save_if(provider, ward_simulated_trustdomain_reset(get_machine(provider), target));
 }
 
 /* introspection */
@@ -477,8 +477,8 @@ arm(WardProvider *provider, const WardTarget *target, const WardSettings *settin
 {
     g_autoptr(GMutexLocker) locker = lock_machine(provider);
 
-    if (settings->trustdomain && !take_key(provider, target, error))
-        return FALSE;
+    /* libvirt makes another QEMU: the one before is gone, whether that was told or not. */
+    ward_simulated_trustdomain_end(get_machine(provider), target->uuid);
     if (settings->isolation && settings->isolation->on)
         g_key_file_set_uint64(get_machine(provider), target->uuid, KEY_ISOLATION_SINCE,
                               g_get_monotonic_time());
@@ -490,12 +490,10 @@ forget(WardProvider *provider, const WardTarget *target)
 {
     WardSimulatedProvider *self = WARD_SIMULATED_PROVIDER(provider);
     g_autoptr(GMutexLocker) locker = lock_machine(provider);
-    g_autoptr(GError) error = NULL;
 
     g_hash_table_remove(self->hooks, target->uuid);
-    if (g_key_file_remove_group(self->machine, target->uuid, NULL) &&
-        !save_machine(provider, &error))
-        g_warning("%s", error->message);
+    ward_simulated_trustdomain_end(self->machine, target->uuid);
+    save_if(provider, g_key_file_remove_group(self->machine, target->uuid, NULL));
 }
 
 static void
@@ -548,6 +546,9 @@ ward_simulated_provider_iface_init(WardProviderInterface *iface)
     iface->teardown_rebooted = teardown_rebooted;
     iface->trustdomain_capacity = trustdomain_capacity;
     iface->trustdomain_read = trustdomain_read;
+    iface->trustdomain_has_leak = trustdomain_has_leak;
+    iface->trustdomain_running = trustdomain_running;
+    iface->trustdomain_rebooted = trustdomain_rebooted;
     iface->introspection_hook = introspection_hook;
     iface->introspection_unhook = introspection_unhook;
     iface->introspection_read = introspection_read;

@@ -272,7 +272,7 @@ trustdomain_read(WardProvider *provider,
                  WardTrustdomainActual *actual,
                  GError **error)
 {
-    actual->life = WARD_TRUSTDOMAIN_LIFE_RUNNING;
+    *actual = (WardTrustdomainActual){.known = TRUE, .state = WARD_TRUSTDOMAIN_UNKNOWN};
     return TRUE;
 }
 

@@ -172,6 +172,33 @@ class StateTest(AnswersTest):
             ("running", "wait", 30, "recreate"),
         )
 
+    def test_trustdomain_info_has_the_numbers_that_the_host_tells(self):
+        out = self.ward_ok("trustdomain-info", "alpha")
+        self.assertRegex(out, r"(?m)^Key: +7$")
+        self.assertRegex(out, r"(?m)^Control pages: +30$")
+        self.assertRegex(out, r"(?m)^Last reboot: +recreate$")
+        self.assertNotIn("Leaked", out)
+        self.assertNotIn("Created", out)
+        info = self.ward_json("trustdomain-info", "alpha")
+        self.assertEqual(
+            (info["keyId"], info["createdTime"], info["leakedPages"]), (7, 123456789, 0)
+        )
+
+    def test_capacity_has_what_the_host_tells(self):
+        value = {"total": 31, "used": 28, "free": 0, "reserved": 1, "leaked": 2}
+        self.fake.order(
+            "reply",
+            method="Host1.GetTrustDomainCapacity",
+            value=[{**value, "leaked-pages": 9, "waiting": 4}],
+        )
+        self.assertEqual(
+            self.ward_json("trustdomain-capacity"),
+            {"simulated": False, **value, "leakedPages": 9, "waiting": 4},
+        )
+        out = self.ward_ok("trustdomain-capacity")
+        self.assertRegex(out, r"(?m)^Waiting starts: +4$")
+        self.assertRegex(out, r"(?m)^Leaked pages: +9$")
+
     def test_introspection_info_tells_what_the_tool_may(self):
         out = self.ward_ok("introspection-info", "alpha")
         self.assertRegex(out, r"(?m)^Socket: +unix:/run/tool.sock$")

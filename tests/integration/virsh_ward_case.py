@@ -73,7 +73,16 @@ OBJECTS = {
             LastError="",
             Job=JOB,
         ),
-        "TrustDomain1": common(Life="running", Admission="wait", Timeout=30, OnReboot="recreate"),
+        "TrustDomain1": common(
+            Life="running",
+            Admission="wait",
+            Timeout=30,
+            OnReboot="recreate",
+            LastReboot="recreate",
+            KeyId=7,
+            ControlPages=30,
+            CreatedTime=123456789,
+        ),
         "Introspection1": common(
             Attached=True,
             Socket="unix:/run/tool.sock",

@@ -221,12 +221,13 @@ class WorldTestCase(unittest.TestCase):
     provider = "simulated"
     options = ()
     without = ()
+    world_class = World
 
     @classmethod
     def setUpClass(cls):
         if os.getpid() == 1 or not os.path.isdir("/run/sandbox"):
             raise unittest.SkipTest("runs only inside tests/sandbox")
-        cls.world = World(cls.uri, cls.provider, cls.options)
+        cls.world = cls.world_class(cls.uri, cls.provider, cls.options)
         cls.addClassCleanup(cls.world.stop)
         cls.world.start(cls.without)
         cls.client = cls.world.client

@@ -144,12 +144,18 @@ model_end_teardown(guint32 with)
 }
 
 void
-model_wake_reader(gboolean gone)
+model_tell(const struct kvm_control_event *event, gboolean gone)
 {
     WardControlVm *vm = ward_control_vm_ref(reader);
 
-    vm->callback(vm->uuid, gone, vm->user_data);
+    vm->callback(vm->uuid, event, event ? 1 : 0, gone, vm->user_data);
     ward_control_vm_unref(vm);
+}
+
+void
+model_wake_reader(gboolean gone)
+{
+    model_tell(NULL, gone);
 }
 
 /* KVM_TEARDOWN_*; with the lock held: 0 or an errno */
@@ -201,10 +207,33 @@ dispatch(unsigned long request, void *argument)
     case KVM_TEARDOWN_GET_INFO:
         *(struct kvm_teardown_info *)argument = model.info;
         return 0;
+    case KVM_TRUSTDOMAIN_GET_INFO:
+        *(struct kvm_trustdomain_info *)argument = model.trustdomain;
+        return 0;
     case KVM_TEARDOWN_PERFORM:
         return perform(argument);
     case KVM_TEARDOWN_INTERRUPT:
         return interrupt_running();
+    default:
+        return ENOTTY;
+    }
+}
+
+/* KVM_TRUSTDOMAIN_* of /dev/kvm; as above. */
+static int
+dispatch_system(unsigned long request, void *argument)
+{
+    struct kvm_trustdomain_leak *leak = argument;
+
+    switch (request) {
+    case KVM_TRUSTDOMAIN_GET_CAPACITY:
+        *(struct kvm_trustdomain_capacity *)argument = model.capacity;
+        return 0;
+    case KVM_TRUSTDOMAIN_GET_LEAK:
+        if (leak->index >= MIN(model.capacity.leaks, G_N_ELEMENTS(model.leaks)))
+            return ENOENT;
+        *leak = model.leaks[leak->index];
+        return 0;
     default:
         return ENOTTY;
     }
@@ -231,8 +260,14 @@ WardControlVm *
 ward_control_vm_open(
     const char *uuid, GPid pid, WardControlVmFunc callback, gpointer user_data, GError **error)
 {
-    WardControlVm *self = g_atomic_rc_box_new0(WardControlVm);
+    WardControlVm *self;
 
+    if (model.open_refusal) {
+        g_set_error_literal(error, WARD_ERROR, WARD_ERROR_NOT_FOUND, "it has none");
+        return NULL;
+    }
+    self = g_atomic_rc_box_new0(WardControlVm);
+    model.opens++;
     self->uuid = g_strdup(uuid);
     self->callback = callback;
     self->user_data = user_data;
@@ -298,7 +333,18 @@ ward_control_vm_get_fd(WardControlVm *self)
 int
 ward_control_vm_ioctl(WardControlVm *self, unsigned long request, void *argument)
 {
-    return answer(model.refusal, request, argument);
+    gboolean trustdomain = request == KVM_TRUSTDOMAIN_GET_INFO;
+
+    return answer(trustdomain ? model.trustdomain_refusal : model.refusal, request, argument);
+}
+
+int
+ward_control_system_ioctl(unsigned long request, void *argument)
+{
+    g_mutex_lock(&lock);
+    errno = model.system_refusal ? model.system_refusal : dispatch_system(request, argument);
+    g_mutex_unlock(&lock);
+    return errno ? -1 : 0;
 }
 
 int

@@ -3,12 +3,14 @@
  * model-control-vm.h: a model of the patched kernel behind the functions of control-vm.h
  *
  * There is one VM, of whoever asks. It answers KVM_TEARDOWN_* as
- * kernel/teardown/files/Documentation/virt/kvm/teardown.rst says, and does nothing else: no kernel,
- * no Ultravisor and no guest is involved.
+ * kernel/teardown/files/Documentation/virt/kvm/teardown.rst says, KVM_TRUSTDOMAIN_* with what it
+ * was given, and does nothing else: no kernel, no Ultravisor, no TDX module and no guest is
+ * involved.
  */
 #pragma once
 
 #include <linux/kvm_teardown.h>
+#include <linux/kvm_trustdomain.h>
 
 #include "control-vm.h"
 
@@ -16,7 +18,15 @@ typedef struct {
     int refusal;       /* errno of all of KVM_TEARDOWN_*; 0: they work */
     int probe_refusal; /* of the same on the empty VM */
     int perform_refusal;
-    gboolean off_on_host; /* kvm.async_destroy=N */
+    gboolean off_on_host;    /* kvm.async_destroy=N */
+    int trustdomain_refusal; /* errno of KVM_TRUSTDOMAIN_GET_INFO */
+    int system_refusal;      /* of KVM_TRUSTDOMAIN_* on /dev/kvm */
+    int open_refusal;        /* of opening the control fd */
+    struct kvm_trustdomain_info trustdomain;
+    struct kvm_trustdomain_capacity capacity;
+    struct kvm_trustdomain_leak leaks[4]; /* capacity.leaks of them */
+
+    guint opens; /* of control fds */
     struct kvm_control_info control;
     struct kvm_teardown_info info;
 
@@ -43,3 +53,4 @@ void model_end_teardown(guint32 refusal);
 
 /* The control fd becomes readable. Main thread. */
 void model_wake_reader(gboolean gone);
+void model_tell(const struct kvm_control_event *event, gboolean gone);

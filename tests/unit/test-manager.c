@@ -458,11 +458,11 @@ test_hook_refuses_what_is_not_there(Fixture *f, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
 
-    /* libvirt 9.0 knows neither trust domains nor asynchronous teardown at exit. */
+    /* libvirt 9.0 does not know asynchronous teardown at exit; a newer one wants it in the XML. */
     define(f, PROTECTION("<ward:teardown onExit='async'/>"));
     g_assert_null(run_hook(f, "prepare", "begin", &error));
     g_assert_error(error, WARD_ERROR, WARD_ERROR_REFUSED);
-    g_assert_nonnull(strstr(error->message, "9.6"));
+    g_assert_nonnull(strstr(error->message, "onExit='async'"));
 }
 
 static void
@@ -475,7 +475,7 @@ test_hook_warns_of_what_is_preferred(Fixture *f, gconstpointer data)
     warnings = run_hook(f, "prepare", "begin", &error);
     g_assert_no_error(error);
     g_assert_cmpuint(g_strv_length(warnings), ==, 1);
-    g_assert_nonnull(strstr(warnings[0], "9.6"));
+    g_assert_nonnull(strstr(warnings[0], "onExit='async'"));
 }
 
 static void

@@ -106,10 +106,31 @@ test_capacity(Fixture *f, gconstpointer data)
     g_assert_cmpuint(capacity.total, ==, 31);
     g_assert_cmpuint(capacity.used, ==, 7);
     g_assert_false(capacity.knows_leaked);
+}
 
-    test_host_put(f->root, "/sys/fs/cgroup/misc.current", "tdx many\n");
-    g_assert_false(iface->trustdomain_capacity(f->provider, &capacity, &error));
-    g_assert_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED);
+/* What is no number of ours is none, and never one of another resource. */
+static void
+test_hostile_capacity(Fixture *f, gconstpointer data)
+{
+    static const char *const texts[] = {
+        "",          "\n\n",         "tdx\n",
+        "tdx \n",    "tdx many\n",   "tdx -1\n",
+        "tdx 1 2\n", "tdx 0x1f\n",   "tdx 99999999999999999999999\n",
+        "tdxx 31\n", "sev_tdx 31\n", "tdx\t31\n",
+        "TDX 31\n",
+    };
+    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(f->provider);
+    WardTrustdomainCapacity capacity;
+
+    test_host_put(f->root, "/sys/fs/cgroup/misc.current", "tdx 7\n");
+    for (gsize i = 0; i < G_N_ELEMENTS(texts); i++) {
+        g_autoptr(GError) error = NULL;
+
+        test_host_put(f->root, "/sys/fs/cgroup/misc.capacity", texts[i]);
+        g_assert_false(iface->trustdomain_capacity(f->provider, &capacity, &error));
+        g_assert_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED);
+        g_assert_nonnull(strstr(error->message, "6.16"));
+    }
 }
 
 static void
@@ -275,6 +296,7 @@ main(int argc, char **argv)
     ADD("/stock/introspection-and-isolation-need-patches",
         test_introspection_and_isolation_need_patches);
     ADD("/stock/trustdomain-capacity", test_capacity);
+    ADD("/stock/hostile-capacity", test_hostile_capacity);
     ADD("/stock/teardown-of-processes", test_teardown_of_processes);
     ADD("/stock/teardown-of-a-real-thread", test_teardown_of_a_real_thread);
     ADD("/stock/teardown-weight", test_teardown_weight);
