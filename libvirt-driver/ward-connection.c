@@ -501,6 +501,16 @@ ward_connection_get_libvirt_version(WardConnection *self)
     return self->version;
 }
 
+gulong
+ward_connection_read_qemu_version(virConnectPtr conn)
+{
+    gulong version = 0;
+
+    if (g_strcmp0(virConnectGetType(conn), "QEMU") != 0 || virConnectGetVersion(conn, &version) < 0)
+        return 0;
+    return version;
+}
+
 virConnectPtr
 ward_connection_ref_shared(WardConnection *self, GError **error)
 {

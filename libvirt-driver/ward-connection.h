@@ -43,6 +43,9 @@ gboolean ward_connection_is_open(WardConnection *self);
 const char *ward_connection_get_error(WardConnection *self); /* "" while open */
 gulong ward_connection_get_libvirt_version(WardConnection *self);
 
+/* Worker thread. 0: unknown, or another hypervisor. */
+gulong ward_connection_read_qemu_version(virConnectPtr conn);
+
 /* Any thread. The connection that the events come on, for what cannot hang: a reference to free
  * with virConnectClose(), or NULL and NOT_CONNECTED. */
 virConnectPtr ward_connection_ref_shared(WardConnection *self, GError **error);

@@ -127,16 +127,6 @@ ward_host_support_unref(WardHostSupport *self)
     g_atomic_rc_box_release_full(self, host_support_clear);
 }
 
-static gulong
-get_qemu_version(virConnectPtr conn)
-{
-    gulong version = 0;
-
-    if (g_strcmp0(virConnectGetType(conn), "QEMU") != 0 || virConnectGetVersion(conn, &version) < 0)
-        return 0;
-    return version;
-}
-
 /* libvirt may take many seconds to look at a QEMU that it does not know yet. */
 static void
 probe_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
@@ -147,7 +137,7 @@ probe_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cance
     gulong qemu = 0;
 
     if (conn) {
-        qemu = get_qemu_version(conn);
+        qemu = ward_connection_read_qemu_version(conn);
         capabilities = virConnectGetDomainCapabilities(conn, NULL, NULL, NULL, NULL, 0);
         ward_connection_release(self->connection, conn);
     }
@@ -232,6 +222,22 @@ ward_manager_free_dom(gpointer dom)
 }
 
 static void
+forget_unlisted(WardManager *self, GPtrArray *doms)
+{
+    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(self->provider);
+    g_autoptr(GHashTable) uuids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+
+    for (guint i = 0; iface->forget_others && i < doms->len; i++) {
+        char uuid[VIR_UUID_STRING_BUFLEN];
+
+        virDomainGetUUIDString(doms->pdata[i], uuid);
+        g_hash_table_add(uuids, g_strdup(uuid));
+    }
+    if (iface->forget_others)
+        iface->forget_others(self->provider, uuids);
+}
+
+static void
 list_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
     WardManager *self = source;
@@ -257,6 +263,7 @@ list_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
     for (int i = 0; i < n; i++)
         g_ptr_array_add(list, doms[i]);
     free(doms);
+    forget_unlisted(self, list);
     g_task_return_pointer(task, list, (GDestroyNotify)g_ptr_array_unref);
 }
 

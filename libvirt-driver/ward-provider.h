@@ -90,6 +90,8 @@ struct _WardProviderInterface {
 
     /* The domain is gone: everything kept for it may go. @target has no pid. */
     void (*forget)(WardProvider *self, const WardTarget *target);
+    /* @uuids (a set) are all domains that there are: others that are kept have gone unseen. */
+    void (*forget_others)(WardProvider *self, GHashTable *uuids);
 
     /* teardown */
     gboolean (*teardown_set)(WardProvider *self,

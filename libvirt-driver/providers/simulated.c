@@ -497,6 +497,23 @@ forget(WardProvider *provider, const WardTarget *target)
 }
 
 static void
+forget_others(WardProvider *provider, GHashTable *uuids)
+{
+    g_autoptr(GMutexLocker) locker = lock_machine(provider);
+    GKeyFile *machine = get_machine(provider);
+    g_auto(GStrv) groups = g_key_file_get_groups(machine, NULL);
+    gboolean changed = FALSE;
+
+    for (char **group = groups; *group; group++) {
+        if (!g_uuid_string_is_valid(*group) || g_hash_table_contains(uuids, *group))
+            continue;
+        ward_simulated_trustdomain_end(machine, *group);
+        changed |= g_key_file_remove_group(machine, *group, NULL);
+    }
+    save_if(provider, changed);
+}
+
+static void
 destroy_hook(gpointer data)
 {
     GSource *source = data;
@@ -538,6 +555,7 @@ ward_simulated_provider_iface_init(WardProviderInterface *iface)
     iface->probe = probe;
     iface->arm = arm;
     iface->forget = forget;
+    iface->forget_others = forget_others;
     iface->teardown_set = teardown_set;
     iface->teardown_read = teardown_read;
     iface->teardown_cancel = teardown_cancel;

@@ -249,6 +249,21 @@ test_restart_in_every_state(Fixture *f, gconstpointer data)
     WAIT_LIFE(&guest, DEFINED);
 }
 
+/* A domain that ends, and is taken away, while no daemon looks, has no key any more. */
+static void
+test_end_that_nobody_saw(Fixture *f, gconstpointer data)
+{
+    {
+        g_auto(Guest) guest = define(f, 1, "");
+
+        WAIT_LIFE(&guest, DEFINED);
+        start(f, &guest);
+        stop_manager(f);
+    }
+    start_manager(f);
+    assert_capacity(f, 0, 0, 0);
+}
+
 /* A daemon that dies between the hook's answer and QEMU. */
 static void
 test_restart_of_an_admitted_start(Fixture *f, gconstpointer data)
@@ -343,6 +358,7 @@ main(int argc, char **argv)
     ADD("/trustdomain/host-that-does-not-answer", test_host_that_does_not_answer);
     ADD("/trustdomain/leak", test_leak);
     ADD("/trustdomain/restart-in-every-state", test_restart_in_every_state);
+    ADD("/trustdomain/end-that-nobody-saw", test_end_that_nobody_saw);
     ADD("/trustdomain/restart-of-an-admitted-start", test_restart_of_an_admitted_start);
     ADD("/trustdomain/200-starts-over-31-keys", test_200_starts_over_31_keys);
     return g_test_run();
