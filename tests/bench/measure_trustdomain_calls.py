@@ -19,7 +19,7 @@ LINE = re.compile(
     r"calls: (\d+) GiB, (\d+) of (\d+) pages there: (\d+) (\d+) (\d+)$", re.MULTILINE
 )
 SIZES = [1, 4, 18, 107, 400]
-MADE = "Made by `make bench` (tests/bench/measure_trustdomain.py)."
+MADE = "Made by `make bench` (tests/bench/measure_trustdomain_calls.py)."
 
 PLOT = """\
 set terminal svg size 640,400 font "sans-serif,13" background "white"
