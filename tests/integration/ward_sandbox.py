@@ -84,7 +84,11 @@ class World:
         self.client = None
 
     def _ward_serves(self):
-        return self.client.has_owner() and self.client.get(ward_bus.HOST, "Host1.Connected")
+        """The bus may not have noticed yet that a daemon before this one was killed."""
+        try:
+            return self.client.has_owner() and self.client.get(ward_bus.HOST, "Host1.Connected")
+        except BusError:
+            return False
 
     def daemons(self):
         return [self.bus, self.polkit, self.virtlogd, self.libvirtd, self.ward]
