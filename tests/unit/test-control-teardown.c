@@ -7,44 +7,14 @@
  */
 #include <errno.h>
 
-#include "model-control-vm.h"
 #include "modules/ward-module.h"
-#include "test-host.h"
+#include "test-control-fixture.h"
 #include "test-wait.h"
 #include "ward-error.h"
-#include "ward-providers.h"
 
-#define UUID "6d0a9a44-6d16-4a3d-9a43-000000000001"
-#define PID 42
 #define LONG_AGO 60 /* seconds; longer than any QEMU is waited for */
 
-typedef struct {
-    char *root;
-    WardProvider *provider;
-    WardProviderInterface *iface;
-    guint changes; /* "changed" signals */
-} Fixture;
-
 static const WardTarget target = {.uuid = UUID, .name = "guest", .pid = PID};
-
-static void
-on_changed(WardProvider *provider, const char *uuid, Fixture *f)
-{
-    g_assert_cmpstr(uuid, ==, UUID);
-    f->changes++;
-}
-
-/* As a daemon that has just started. */
-static void
-start_provider(Fixture *f)
-{
-    g_autoptr(GError) error = NULL;
-
-    f->provider = ward_control_provider_new(f->root, &error);
-    g_assert_no_error(error);
-    f->iface = WARD_PROVIDER_GET_IFACE(f->provider);
-    g_signal_connect(f->provider, "changed", G_CALLBACK(on_changed), f);
-}
 
 static void
 set_up(Fixture *f, gconstpointer data)
@@ -53,14 +23,6 @@ set_up(Fixture *f, gconstpointer data)
     f->root = g_dir_make_tmp("ward-control-XXXXXX", NULL);
     test_host_put(f->root, "/proc/42/task/42/comm", "qemu-system-s39\n");
     start_provider(f);
-}
-
-static void
-tear_down(Fixture *f, gconstpointer data)
-{
-    g_object_unref(f->provider);
-    test_host_remove(f->root);
-    g_free(f->root);
 }
 
 static void

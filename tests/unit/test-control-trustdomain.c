@@ -7,42 +7,12 @@
  */
 #include <errno.h>
 
-#include "model-control-vm.h"
-#include "test-host.h"
+#include "test-control-fixture.h"
 #include "test-wait.h"
 #include "ward-error.h"
-#include "ward-providers.h"
-
-#define UUID "6d0a9a44-6d16-4a3d-9a43-000000000001"
-#define PID 42
-
-typedef struct {
-    char *root;
-    WardProvider *provider;
-    WardProviderInterface *iface;
-    guint changes; /* "changed" signals */
-} Fixture;
 
 static const WardTarget running = {.uuid = UUID, .name = "guest", .pid = PID};
 static const WardTarget stopped = {.uuid = UUID, .name = "guest"};
-
-static void
-on_changed(WardProvider *provider, const char *uuid, Fixture *f)
-{
-    g_assert_cmpstr(uuid, ==, UUID);
-    f->changes++;
-}
-
-static void
-start_provider(Fixture *f)
-{
-    g_autoptr(GError) error = NULL;
-
-    f->provider = ward_control_provider_new(f->root, &error);
-    g_assert_no_error(error);
-    f->iface = WARD_PROVIDER_GET_IFACE(f->provider);
-    g_signal_connect(f->provider, "changed", G_CALLBACK(on_changed), f);
-}
 
 static void
 set_up(Fixture *f, gconstpointer data)
@@ -50,14 +20,6 @@ set_up(Fixture *f, gconstpointer data)
     model_reset();
     f->root = g_dir_make_tmp("ward-control-XXXXXX", NULL);
     start_provider(f);
-}
-
-static void
-tear_down(Fixture *f, gconstpointer data)
-{
-    g_object_unref(f->provider);
-    test_host_remove(f->root);
-    g_free(f->root);
 }
 
 static WardTrustdomainActual
