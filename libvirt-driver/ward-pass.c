@@ -181,6 +181,15 @@ get_failure(const WardActual *actual, WardProtection protection)
     return NULL;
 }
 
+/* Most domains have nothing to do with trust domains: no file is looked for. */
+static guint64
+get_known_leak(WardPass *self, WardProtection protection)
+{
+    if (protection != WARD_PROTECTION_TRUSTDOMAIN || !ward_settings_wants(self->wanted, protection))
+        return 0;
+    return ward_marker_get_number(self->state_dir, self->uuid, WARD_MARKER_LEAKED);
+}
+
 static WardModuleContext
 make_context(WardPass *self, WardProtection protection, const WardTarget *target)
 {
@@ -191,7 +200,7 @@ make_context(WardPass *self, WardProtection protection, const WardTarget *target
         .libvirt_version = self->host->libvirt_version,
         .hypervisor_version = self->host->hypervisor_version,
         .target = target,
-        .known_leak = ward_marker_get_number(self->state_dir, self->uuid, WARD_MARKER_LEAKED),
+        .known_leak = get_known_leak(self, protection),
         .wanted = self->wanted,
         .applied = self->applied,
         .xml = self->native ? self->native->xml : NULL,
