@@ -368,7 +368,12 @@ static void any_allocation_may_fail(struct kunit *test)
 	tdx_td_destroy(&t->td);
 	current->fail_nth = 0;
 	count_all_allocations(test, false);
-	KUNIT_EXPECT_GT(test, failed, (unsigned int)ALL_PAGES);
+	KUNIT_EXPECT_GT(test, nth - 1, (unsigned int)ALL_PAGES);
+	/*
+	 * Not each of them: when the allocator refills itself below one, that
+	 * is counted, too, may fail unnoticed, and moves the later ones by one.
+	 */
+	KUNIT_EXPECT_GT(test, failed, (unsigned int)ALL_PAGES / 2);
 	tdx_test_expect_nothing_left(test);
 }
 
