@@ -374,17 +374,6 @@ ward_admission_take_count(WardAdmissions *self,
         self->recount = g_timeout_add_seconds(RECOUNT_SECONDS, on_recount, self);
 }
 
-/* Behind those that return, too; before all others. */
-static void
-push_returning(WardAdmissions *self, WardAdmissionStart *start)
-{
-    GList *before = self->starts.head;
-
-    while (before && ((WardAdmissionStart *)before->data)->returns)
-        before = before->next;
-    g_queue_insert_before(&self->starts, before, start);
-}
-
 WardAdmissionStart *
 ward_admission_ask(WardAdmissions *self,
                    const char *uuid,
@@ -406,10 +395,8 @@ ward_admission_ask(WardAdmissions *self,
         /* It must not expire under the start that came for it. */
         place->kept = place->inherited = FALSE;
         place_expect(place, MAX(start->limit * 2, WARD_ADMISSION_EXPIRY_SECONDS));
-        push_returning(self, start);
-    } else {
-        g_queue_push_tail(&self->starts, start);
     }
+    g_queue_push_tail(&self->starts, start);
     ward_admission_poke(self);
     return start;
 }
