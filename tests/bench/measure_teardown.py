@@ -10,8 +10,8 @@ import re
 import subprocess
 import sys
 
-HERE = os.path.dirname(os.path.abspath(__file__))
-DOCS = os.path.join(HERE, "..", "..", "docs")
+from measured_docs import HERE, grid, write_plot, write_table
+
 CHECK = os.path.join(HERE, "..", "lab", "check-teardown")
 SUITE = "kvm_s390_pv_calls"
 BASES = ("6.12", "6.1")
@@ -19,7 +19,6 @@ LINE = re.compile(
     r"calls: (\d+) GiB, (\d+) vCPUs, (\d+) pages of its own: (\d+) (\d+) (\d+)$", re.MULTILINE
 )
 SIZES = [4, 16, 64, 256]
-LICENCE = "SPDX-License-Identifier: LGPL-2.1-or-later"
 MADE = "Made by `make bench` (tests/bench/measure_teardown.py)."
 
 PLOT = """\
@@ -65,14 +64,6 @@ def count(base):
     return rows
 
 
-def grid(lines):
-    """A simple table of reStructuredText; numbers to the right."""
-    widths = [max(len(line[column]) for line in lines) for column in range(len(lines[0]))]
-    rule = "  ".join("=" * width for width in widths)
-    text = ["  ".join(cell.rjust(width) for cell, width in zip(line, widths)) for line in lines]
-    return "\n".join([rule, text[0], rule, *text[1:], rule])
-
-
 def table(rows):
     lines = [("guest", "synchronous", "asynchronous", "in background", "ratio", "guest alone")]
     for row in rows:
@@ -89,23 +80,6 @@ def table(rows):
     return grid(lines)
 
 
-def write(name, text):
-    with open(os.path.join(DOCS, name), "w", encoding="utf-8") as file:
-        file.write("".join(line.rstrip() + "\n" for line in text.splitlines()))
-
-
-def plot(rows):
-    script = PLOT.format(
-        tics=", ".join(str(size) for size in SIZES),
-        rows="\n".join(f"{row.size} {row.disable} {row.prepare}" for row in rows),
-    )
-    svg = subprocess.run(
-        ["gnuplot"], input=script, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-    head, body = svg.split("\n", 1)
-    return f"{head}\n<!-- {LICENCE} -->\n<!-- {MADE} -->\n{body}"
-
-
 def main():
     counts = {base: count(base) for base in BASES}
     rows = counts[BASES[0]]
@@ -117,8 +91,9 @@ def main():
           f"{rows[0].own:,} pages of its own;\nthe same on {' and '.join(BASES)}. Wanted at 64 GiB: "
           "1/32 or less, and asynchronous the same at any size.\n")
     print(tables[BASES[0]])
-    write("teardown-calls-table.rst", f".. {LICENCE}\n.. {MADE}\n\n{tables[BASES[0]]}\n")
-    write("teardown-calls.svg", plot(rows))
+    write_table("teardown-calls-table.rst", MADE, tables[BASES[0]])
+    write_plot("teardown-calls.svg", MADE, PLOT, SIZES,
+               [(row.size, row.disable, row.prepare) for row in rows])
 
 
 if __name__ == "__main__":

@@ -10,9 +10,8 @@ import re
 import subprocess
 import sys
 
-from measure_teardown import LICENCE, grid, write
+from measured_docs import HERE, grid, write_plot, write_table
 
-HERE = os.path.dirname(os.path.abspath(__file__))
 CHECK = os.path.join(HERE, "..", "lab", "check-trustdomain")
 SUITE = "tdx_td_calls"
 LINE = re.compile(
@@ -75,25 +74,14 @@ def table(rows):
     return grid(lines)
 
 
-def plot(rows):
-    script = PLOT.format(
-        tics=", ".join(str(size) for size in SIZES),
-        rows="\n".join(f"{row.size} {row.live} {row.released} {row.held}" for row in rows),
-    )
-    svg = subprocess.run(
-        ["gnuplot"], input=script, stdout=subprocess.PIPE, text=True, check=True
-    ).stdout
-    head, body = svg.split("\n", 1)
-    return f"{head}\n<!-- {LICENCE} -->\n<!-- {MADE} -->\n{body}"
-
-
 def main():
     rows = count()
     print("SEAMCALLs at the end of a trust domain with 4 vCPUs, on a model, two packages. Wanted: one for\n"
           "each private page once the key is gone, and as many until then at any size.\n")
     print(table(rows))
-    write("trustdomain-calls-table.rst", f".. {LICENCE}\n.. {MADE}\n\n{table(rows)}\n")
-    write("trustdomain-calls.svg", plot(rows))
+    write_table("trustdomain-calls-table.rst", MADE, table(rows))
+    write_plot("trustdomain-calls.svg", MADE, PLOT, SIZES,
+               [(row.size, row.live, row.released, row.held) for row in rows])
 
 
 if __name__ == "__main__":
