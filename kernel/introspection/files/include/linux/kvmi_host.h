@@ -16,6 +16,7 @@ struct kvm_vcpu;
 #include <linux/list.h>
 #include <linux/mutex.h>
 #include <linux/spinlock.h>
+#include <asm/kvmi_host.h>
 #include <uapi/linux/kvmi.h>
 
 struct kvmi;
@@ -39,13 +40,40 @@ struct kvmi_vm {
 
 enum kvmi_vcpu_state {
 	KVMI_VCPU_IDLE,
+	KVMI_VCPU_DUE,		/* the vCPU's thread has met an event to send */
 	KVMI_VCPU_ASKING,	/* an event is on its way to the tool and back */
 	KVMI_VCPU_ANSWERED,	/* the vCPU's thread has not seen it yet */
 };
 
 /**
+ * struct kvmi_watch - what a tool wants to see of a vCPU
+ * @session: the connection of the tool; 0 if there is none
+ * @events: mask of the events that it asked for
+ * @arch: which registers it is interested in
+ */
+struct kvmi_watch {
+	u64 session;
+	u64 events;
+	struct kvmi_arch_watch arch;
+};
+
+/**
+ * struct kvmi_vcpu_event - an event that a vCPU waits with
+ * @id: its id
+ * @size: size of what it has of its own
+ * @rip: where the vCPU was
+ * @data: what the event has of its own
+ */
+struct kvmi_vcpu_event {
+	u8 id;
+	u16 size;
+	unsigned long rip;
+	union kvmi_event_data data;
+};
+
+/**
  * struct kvmi_vcpu - what introspection keeps in struct kvm_vcpu
- * @lock: protects the rest
+ * @lock: protects the rest, but for what is the vCPU's thread's own
  * @jobs: commands for the vCPU's thread
  * @njobs: how many
  * @pauses: how many events KVMI_EVENT_PAUSE_VCPU are due
@@ -53,6 +81,12 @@ enum kvmi_vcpu_state {
  * @event: id of that event
  * @action: what the tool said to it
  * @seq: its sequence number
+ * @new_val: the value that the tool wants instead, if the event has one
+ * @watch: what the tool wants to see, NULL if none ever did. The vCPU's thread's
+ *	own, and so are the following.
+ * @pending: the event that is due, or was sent last
+ * @approved: whether the vCPU executes the instruction of @pending, as the tool
+ *	has answered
  */
 struct kvmi_vcpu {
 	spinlock_t lock;	/* protects the rest */
@@ -63,6 +97,10 @@ struct kvmi_vcpu {
 	u8 event;
 	u8 action;
 	u32 seq;
+	u64 new_val;
+	struct kvmi_watch *watch;
+	struct kvmi_vcpu_event pending;
+	bool approved;
 };
 
 /* The argument of any of our ioctls. */
@@ -74,6 +112,7 @@ union kvmi_ioctl_arg {
 void kvmi_create_vm(struct kvm *kvm);
 void kvmi_destroy_vm(struct kvm *kvm);
 void kvmi_vcpu_init(struct kvm_vcpu *vcpu);
+void kvmi_vcpu_destroy(struct kvm_vcpu *vcpu);
 int kvmi_vcpu_handle_request(struct kvm_vcpu *vcpu);
 bool kvmi_enabled(void);
 int kvmi_ioctl_read_arg(unsigned int ioctl, const void __user *argp,
@@ -115,6 +154,10 @@ static inline void kvmi_destroy_vm(struct kvm *kvm)
 }
 
 static inline void kvmi_vcpu_init(struct kvm_vcpu *vcpu)
+{
+}
+
+static inline void kvmi_vcpu_destroy(struct kvm_vcpu *vcpu)
 {
 }
 

@@ -58,6 +58,7 @@ enum {
 	KVMI_PAUSE_VCPU		= 7,
 	KVMI_CONTROL_VM_EVENTS	= 8,
 	KVMI_CONTROL_EVENTS	= 9,
+	KVMI_CONTROL_CR		= 10,
 	KVMI_GET_REGISTERS	= 13,
 	KVMI_SET_REGISTERS	= 14,
 	KVMI_GET_CPUID		= 15,
@@ -74,6 +75,7 @@ enum {
 
 enum {
 	KVMI_EVENT_UNHOOK	= 0,
+	KVMI_EVENT_CR		= 1,
 	KVMI_EVENT_PAUSE_VCPU	= 10,
 
 	KVMI_NUM_EVENTS		= 64,
@@ -186,7 +188,7 @@ struct kvmi_vcpu_translate_gva_reply {
 	__u64 gpa;	/* all ones if there is nothing */
 };
 
-/* Follows a struct kvmi_vcpu_hdr. */
+/* Follows a struct kvmi_vcpu_hdr; what the event has of its own comes next. */
 struct kvmi_event_reply {
 	__u8 action;
 	__u8 event;
@@ -194,8 +196,9 @@ struct kvmi_event_reply {
 	__u32 padding2;
 };
 
+/* What the event has of its own comes next. */
 struct kvmi_event {
-	__u16 size;
+	__u16 size;	/* of this structure */
 	__u16 vcpu;
 	__u8 event;
 	__u8 padding[3];

@@ -47,10 +47,15 @@ static int kvmi_check_command_id(struct kvmi *kvmi, u16 id)
 	}
 	if (!((kvmi->allow.commands | KVMI_ALWAYS_ALLOWED) & BIT_ULL(id)))
 		return -KVM_EPERM;
-	/* What comes of it is the event. */
-	if (id == KVMI_PAUSE_VCPU)
+	/* What comes of these is the event. */
+	switch (id) {
+	case KVMI_PAUSE_VCPU:
 		return kvmi_check_event_id(kvmi, KVMI_EVENT_PAUSE_VCPU, KVMI_VCPU_EVENTS);
-	return 0;
+	case KVMI_CONTROL_CR:
+		return kvmi_check_event_id(kvmi, KVMI_EVENT_CR, KVMI_VCPU_EVENTS);
+	default:
+		return 0;
+	}
 }
 
 /**
@@ -316,19 +321,23 @@ int kvmi_msg_handle(struct kvmi *kvmi)
  * @kvmi: the connection, with a reference
  * @vcpu: the vCPU that is going to wait for the answer, NULL if there is none
  * @event: the event
+ * @data: what it has of its own
+ * @size: size of that
  *
  * Return: 0, or an error of the socket, which ends the connection.
  */
 int kvmi_msg_send_event(struct kvmi *kvmi, struct kvm_vcpu *vcpu,
-			const struct kvmi_event *event)
+			const struct kvmi_event *event, const void *data,
+			size_t size)
 {
 	struct kvmi_msg_hdr hdr = {
 		.id = KVMI_EVENT,
-		.size = event->size,
+		.size = event->size + size,
 	};
 	struct kvec vec[] = {
 		{ &hdr, sizeof(hdr) },
 		{ (void *)event, event->size },
+		{ (void *)data, size },
 	};
 	int r;
 
@@ -336,7 +345,7 @@ int kvmi_msg_send_event(struct kvmi *kvmi, struct kvm_vcpu *vcpu,
 	hdr.seq = ++kvmi->event_seq;
 	if (vcpu)
 		kvmi_vcpu_asks(vcpu, event->event, hdr.seq);
-	r = kvmi_sock_write(kvmi, vec, ARRAY_SIZE(vec));
+	r = kvmi_sock_write(kvmi, vec, size ? 3 : 2);
 	if (!r)
 		kvmi->kvm->stat.generic.introspection_events++;
 	mutex_unlock(&kvmi->send_lock);
@@ -362,5 +371,5 @@ int kvmi_msg_send_unhook(struct kvmi *kvmi)
 	if (!(READ_ONCE(kvmi->vm_events) & BIT_ULL(KVMI_EVENT_UNHOOK)))
 		return -EAGAIN;
 
-	return kvmi_msg_send_event(kvmi, NULL, &event);
+	return kvmi_msg_send_event(kvmi, NULL, &event, NULL, 0);
 }

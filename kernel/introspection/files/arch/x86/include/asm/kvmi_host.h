@@ -1,0 +1,29 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _ASM_X86_KVMI_HOST_H
+#define _ASM_X86_KVMI_HOST_H
+
+/*
+ * KVM introspection: x86's part of what it keeps of a vCPU.
+ */
+
+#include <linux/bits.h>
+#include <linux/types.h>
+#include <uapi/asm/kvmi.h>
+
+/* The events of vCPUs that there are on x86 only. */
+#define KVMI_ARCH_EVENTS	BIT_ULL(KVMI_EVENT_CR)
+
+/**
+ * struct kvmi_arch_watch - the registers whose writes a tool wants to see
+ * @crs: mask of control registers
+ */
+struct kvmi_arch_watch {
+	unsigned int crs;
+};
+
+/* What an event has of its own. */
+union kvmi_event_data {
+	struct kvmi_event_cr cr;
+};
+
+#endif /* _ASM_X86_KVMI_HOST_H */
