@@ -13,6 +13,8 @@
 
 bool __kvmi_watches_cr(struct kvm_vcpu *vcpu, unsigned int cr);
 bool __kvmi_cr_write(struct kvm_vcpu *vcpu, unsigned int cr, unsigned long *val);
+bool __kvmi_watches_msr(struct kvm_vcpu *vcpu, u32 msr);
+bool __kvmi_msr_write(struct kvm_vcpu *vcpu, u32 msr, u64 *val);
 
 /* Whether any tool was ever interested in this vCPU. */
 static inline bool kvmi_watched(struct kvm_vcpu *vcpu)
@@ -38,6 +40,16 @@ static inline bool __kvmi_cr_write(struct kvm_vcpu *vcpu, unsigned int cr,
 	return false;
 }
 
+static inline bool __kvmi_watches_msr(struct kvm_vcpu *vcpu, u32 msr)
+{
+	return false;
+}
+
+static inline bool __kvmi_msr_write(struct kvm_vcpu *vcpu, u32 msr, u64 *val)
+{
+	return false;
+}
+
 #endif /* CONFIG_KVM_INTROSPECTION */
 
 /* Whether writes of a control register must be intercepted. */
@@ -55,6 +67,18 @@ static inline bool kvmi_cr_write(struct kvm_vcpu *vcpu, unsigned int cr,
 				 unsigned long *val)
 {
 	return kvmi_watched(vcpu) && __kvmi_cr_write(vcpu, cr, val);
+}
+
+/* Whether writes of an MSR must be intercepted. */
+static inline bool kvmi_watches_msr(struct kvm_vcpu *vcpu, u32 msr)
+{
+	return kvmi_watched(vcpu) && __kvmi_watches_msr(vcpu, msr);
+}
+
+/* As kvmi_cr_write(), for an MSR. */
+static inline bool kvmi_msr_write(struct kvm_vcpu *vcpu, u32 msr, u64 *val)
+{
+	return kvmi_watched(vcpu) && __kvmi_msr_write(vcpu, msr, val);
 }
 
 #endif /* __KVM_X86_KVMI_H */

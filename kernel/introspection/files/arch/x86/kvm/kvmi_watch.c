@@ -22,6 +22,8 @@ size_t kvmi_arch_reply_size(u8 event)
 	switch (event) {
 	case KVMI_EVENT_CR:
 		return sizeof(struct kvmi_event_cr_reply);
+	case KVMI_EVENT_MSR:
+		return sizeof(struct kvmi_event_msr_reply);
 	default:
 		return 0;
 	}
@@ -90,6 +92,33 @@ int kvmi_arch_control_cr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 	return kvmi_arch_update_watch(vcpu);
 }
 
+/* The MSR's place in the mask of MSRs, -1 if it cannot be intercepted. */
+static int kvmi_msr_bit(u32 msr)
+{
+	if (msr < KVMI_MSR_RANGE)
+		return msr;
+	if (msr >= 0xc0000000 && msr < 0xc0000000 + KVMI_MSR_RANGE)
+		return msr - 0xc0000000 + KVMI_MSR_RANGE;
+	return -1;
+}
+
+int kvmi_arch_control_msr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			  void *out, size_t *size)
+{
+	const struct kvmi_control_msr *arg = kvmi_vcpu_arg(job->in);
+	int bit = kvmi_msr_bit(arg->msr);
+	struct kvmi_watch *watch;
+
+	if (arg->enable > 1 || arg->padding1 || arg->padding2 || bit < 0)
+		return -KVM_EINVAL;
+
+	watch = kvmi_vcpu_watch(vcpu, job->session);
+	if (!watch)
+		return -KVM_ENOMEM;
+	__assign_bit(bit, watch->arch.msrs, arg->enable);
+	return kvmi_arch_update_watch(vcpu);
+}
+
 /* Whether the tool has said what is to become of just this. */
 static bool kvmi_is_approved(struct kvm_vcpu *vcpu, u8 event)
 {
@@ -145,6 +174,42 @@ bool __kvmi_cr_write(struct kvm_vcpu *vcpu, unsigned int cr, unsigned long *val)
 }
 EXPORT_SYMBOL_GPL(__kvmi_cr_write);
 
+bool __kvmi_watches_msr(struct kvm_vcpu *vcpu, u32 msr)
+{
+	const struct kvmi_watch *watch = vcpu->introspection.watch;
+	int bit = kvmi_msr_bit(msr);
+
+	return watch->events & BIT_ULL(KVMI_EVENT_MSR) &&
+	       bit >= 0 && test_bit(bit, watch->arch.msrs);
+}
+EXPORT_SYMBOL_GPL(__kvmi_watches_msr);
+
+bool __kvmi_msr_write(struct kvm_vcpu *vcpu, u32 msr, u64 *val)
+{
+	const struct kvmi_event_msr *asked = &vcpu->introspection.pending.data.msr;
+	struct kvmi_vcpu_event event = {
+		.id = KVMI_EVENT_MSR,
+		.size = sizeof(event.data.msr),
+		.rip = kvm_get_linear_rip(vcpu),
+		.data.msr.msr = msr,
+		.data.msr.new_value = *val,
+	};
+
+	if (!__kvmi_watches_msr(vcpu, msr) || is_guest_mode(vcpu))
+		return false;
+	if (kvmi_is_approved(vcpu, KVMI_EVENT_MSR) &&
+	    asked->msr == msr && asked->new_value == *val) {
+		*val = vcpu->introspection.new_val;
+		return false;
+	}
+
+	/* What cannot be read has no old value; writing it is worth an event. */
+	if (!__kvm_get_msr(vcpu, msr, &event.data.msr.old_value, true) &&
+	    event.data.msr.old_value == *val)
+		return false;
+	return kvmi_vcpu_ask(vcpu, &event);
+}
+
 /*
  * Whether the vCPU is still where it was when the tool was asked. Otherwise, by
  * a tool or a VMM that has set its registers, it is no longer about to execute
@@ -173,6 +238,7 @@ int kvmi_arch_finish_event(struct kvm_vcpu *vcpu)
 
 	switch (v->pending.id) {
 	case KVMI_EVENT_CR:
+	case KVMI_EVENT_MSR:
 		v->approved = true;
 		r = kvm_emulate_instruction(vcpu, 0);
 		v->approved = false;

@@ -141,6 +141,8 @@ int kvmi_arch_control_events(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			     void *out, size_t *size);
 int kvmi_arch_control_cr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			 void *out, size_t *size);
+int kvmi_arch_control_msr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			  void *out, size_t *size);
 void kvmi_arch_setup_event(struct kvm_vcpu *vcpu, struct kvmi_event_arch *event);
 int kvmi_arch_get_vcpu_info(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			    void *out, size_t *size);

@@ -53,6 +53,8 @@ static int kvmi_check_command_id(struct kvmi *kvmi, u16 id)
 		return kvmi_check_event_id(kvmi, KVMI_EVENT_PAUSE_VCPU, KVMI_VCPU_EVENTS);
 	case KVMI_CONTROL_CR:
 		return kvmi_check_event_id(kvmi, KVMI_EVENT_CR, KVMI_VCPU_EVENTS);
+	case KVMI_CONTROL_MSR:
+		return kvmi_check_event_id(kvmi, KVMI_EVENT_MSR, KVMI_VCPU_EVENTS);
 	default:
 		return 0;
 	}

@@ -183,6 +183,10 @@ static const struct kvmi_vcpu_command kvmi_vcpu_commands[] = {
 		.size	= sizeof(struct kvmi_control_cr),
 		.handle	= kvmi_arch_control_cr,
 	},
+	[KVMI_CONTROL_MSR] = {
+		.size	= sizeof(struct kvmi_control_msr),
+		.handle	= kvmi_arch_control_msr,
+	},
 	[KVMI_GET_REGISTERS] = {
 		.size	= sizeof(struct kvmi_get_registers),
 		.more	= true,

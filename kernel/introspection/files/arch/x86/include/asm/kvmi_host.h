@@ -11,19 +11,25 @@
 #include <uapi/asm/kvmi.h>
 
 /* The events of vCPUs that there are on x86 only. */
-#define KVMI_ARCH_EVENTS	BIT_ULL(KVMI_EVENT_CR)
+#define KVMI_ARCH_EVENTS	(BIT_ULL(KVMI_EVENT_CR) | BIT_ULL(KVMI_EVENT_MSR))
+
+/* How many MSRs each of the two ranges has that can be intercepted. */
+#define KVMI_MSR_RANGE		0x2000
 
 /**
  * struct kvmi_arch_watch - the registers whose writes a tool wants to see
  * @crs: mask of control registers
+ * @msrs: those from 0 on, and behind them those from 0xc0000000 on
  */
 struct kvmi_arch_watch {
 	unsigned int crs;
+	DECLARE_BITMAP(msrs, 2 * KVMI_MSR_RANGE);
 };
 
 /* What an event has of its own. */
 union kvmi_event_data {
 	struct kvmi_event_cr cr;
+	struct kvmi_event_msr msr;
 };
 
 #endif /* _ASM_X86_KVMI_HOST_H */

@@ -18,11 +18,15 @@ enum {
 
 static uint64_t guest_read(int what, int number)
 {
+	if (what == KVMI_EVENT_MSR)
+		return rdmsr(number);
 	return number == 0 ? get_cr0() : number == 3 ? get_cr3() : get_cr4();
 }
 
 static uint8_t guest_write(int what, int number, uint64_t value)
 {
+	if (what == KVMI_EVENT_MSR)
+		return wrmsr_safe(number, value);
 	if (number == 0)
 		return kvm_asm_safe("mov %[value], %%cr0", [value] "r"(value));
 	if (number == 3)
@@ -88,6 +92,33 @@ FIXTURE_VARIANT_ADD(write, cr3_four) {
 	.illegal = BIT(62), .vcpus = 4,
 };
 
+/* These the guest writes without an exit while nobody watches. */
+FIXTURE_VARIANT_ADD(write, star) {
+	.event = KVMI_EVENT_MSR, .number = MSR_STAR, .other = MSR_CSTAR,
+	.bit = BIT(40), .vcpus = 1,
+};
+
+FIXTURE_VARIANT_ADD(write, lstar) {
+	.event = KVMI_EVENT_MSR, .number = MSR_LSTAR, .other = MSR_CSTAR,
+	.bit = BIT(12), .illegal = BIT(62), .vcpus = 1,
+};
+
+FIXTURE_VARIANT_ADD(write, sysenter) {
+	.event = KVMI_EVENT_MSR, .number = MSR_IA32_SYSENTER_EIP,
+	.other = MSR_IA32_SYSENTER_ESP, .bit = BIT(12), .vcpus = 1,
+};
+
+/* And this one not. */
+FIXTURE_VARIANT_ADD(write, pat) {
+	.event = KVMI_EVENT_MSR, .number = MSR_IA32_CR_PAT, .other = MSR_LSTAR,
+	.bit = BIT(56), .illegal = BIT(62), .vcpus = 1,
+};
+
+FIXTURE_VARIANT_ADD(write, star_four) {
+	.event = KVMI_EVENT_MSR, .number = MSR_STAR, .other = MSR_CSTAR,
+	.bit = BIT(40), .vcpus = 4,
+};
+
 FIXTURE_SETUP(write)
 {
 	int i;
@@ -109,12 +140,19 @@ FIXTURE_TEARDOWN(write)
 	machine_destroy(self->m);
 }
 
+/* The command that switches an event for one register. */
+static uint16_t control_of(uint8_t event)
+{
+	return event == KVMI_EVENT_CR ? KVMI_CONTROL_CR : KVMI_CONTROL_MSR;
+}
+
+/* For MSRs, the arguments look the same. */
 static int control(struct machine *m, uint16_t vcpu, uint8_t event, uint32_t number,
 		   uint8_t enable)
 {
 	struct kvmi_control_cr arg = { .cr = number, .enable = enable };
 
-	return command(m, KVMI_CONTROL_CR, vcpu, &arg, sizeof(arg), NULL, 0);
+	return command(m, control_of(event), vcpu, &arg, sizeof(arg), NULL, 0);
 }
 
 static void watch(struct machine *m, uint16_t vcpu, uint8_t event, uint32_t number)
@@ -143,8 +181,12 @@ static uint64_t in_state(const struct message *event, uint8_t id, uint32_t numbe
 {
 	const struct kvmi_event_arch *arch = &event->event.arch;
 
-	return number == 0 ? arch->sregs.cr0 :
-	       number == 3 ? arch->sregs.cr3 : arch->sregs.cr4;
+	if (id == KVMI_EVENT_CR)
+		return number == 0 ? arch->sregs.cr0 :
+		       number == 3 ? arch->sregs.cr3 : arch->sregs.cr4;
+	return number == MSR_STAR ? arch->msrs.star :
+	       number == MSR_LSTAR ? arch->msrs.lstar :
+	       number == MSR_IA32_CR_PAT ? arch->msrs.pat : arch->msrs.sysenter_eip;
 }
 
 TEST_F(write, a_write_waits_for_the_tool)
@@ -263,12 +305,12 @@ TEST_F(write, wrong_arguments_are_refused)
 	int i;
 
 	for (i = 0; i < ARRAY_SIZE(wrong); i++)
-		EXPECT_EQ(-EINVAL, command(m, KVMI_CONTROL_CR, 0, &wrong[i], sizeof(wrong[i]),
-					   NULL, 0)) TH_LOG("argument %d", i);
+		EXPECT_EQ(-EINVAL, command(m, control_of(variant->event), 0, &wrong[i],
+					   sizeof(wrong[i]), NULL, 0)) TH_LOG("argument %d", i);
 	for (i = 0; i < (cr ? ARRAY_SIZE(crs) : ARRAY_SIZE(msrs)); i++)
 		EXPECT_EQ(-EINVAL, control(m, 0, variant->event, cr ? crs[i] : msrs[i], 1))
 			TH_LOG("register %d", i);
-	EXPECT_EQ(-EINVAL, command(m, KVMI_CONTROL_CR, 0, &wrong, 7, NULL, 0));
+	EXPECT_EQ(-EINVAL, command(m, control_of(variant->event), 0, &wrong, 7, NULL, 0));
 	EXPECT_EQ(-EINVAL, control(m, m->vcpus, variant->event, variant->number, 1));
 	for (i = 0; i < ARRAY_SIZE(events); i++)
 		EXPECT_EQ(-EINVAL, command(m, KVMI_CONTROL_EVENTS, 0, &events[i],
@@ -371,8 +413,9 @@ TEST_F(write, the_tool_may_leave_the_instruction_out)
 	write = next_write(m, &event, variant->event);
 	count = self->page[COUNT];
 	regs = event.event.arch.regs;
-	/* mov to %cr is three bytes; from a register above r7 it has a prefix. */
-	regs.rip += *(uint8_t *)addr_gva2hva(m->vm, regs.rip) == 0x0f ? 3 : 4;
+	/* wrmsr is two bytes, mov to %cr three; from a register above r7 it has a prefix. */
+	regs.rip += variant->event == KVMI_EVENT_MSR ? 2 :
+		    *(uint8_t *)addr_gva2hva(m->vm, regs.rip) == 0x0f ? 3 : 4;
 	EXPECT_EQ(0, command(m, KVMI_SET_REGISTERS, 0, &regs, sizeof(regs), NULL, 0));
 	answer_value(m, &event, write.new_value);
 	/* The next write is of the old value: no event. */
@@ -441,7 +484,7 @@ TEST_F(write, allow_lists_hold)
 	struct kvm_introspection_allow allow = {
 		.commands = ~0ull, .events = ~BIT(variant->event),
 	};
-	struct kvmi_check_command command = { .id = KVMI_CONTROL_CR };
+	struct kvmi_check_command command = { .id = control_of(variant->event) };
 	struct kvmi_check_event event = { .id = variant->event };
 	struct machine *m = self->m;
 
