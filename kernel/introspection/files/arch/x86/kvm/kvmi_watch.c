@@ -24,14 +24,26 @@ size_t kvmi_arch_reply_size(u8 event)
 		return sizeof(struct kvmi_event_cr_reply);
 	case KVMI_EVENT_MSR:
 		return sizeof(struct kvmi_event_msr_reply);
+	case KVMI_EVENT_PF:
+		return sizeof(struct kvmi_event_pf_reply);
 	default:
 		return 0;
 	}
 }
 
+/* Whether what a reply of the right size has of its own can be used. */
+bool kvmi_arch_reply_valid(u8 event, const union kvmi_reply_data *reply)
+{
+	const struct kvmi_event_pf_reply *pf = &reply->pf;
+
+	return event != KVMI_EVENT_PF ||
+	       (!pf->padding && !pf->singlestep && pf->rep_complete <= 1 &&
+		pf->ctx_size <= sizeof(pf->ctx_data));
+}
+
 bool kvmi_arch_may_retry(u8 event)
 {
-	return false;
+	return event == KVMI_EVENT_PF;
 }
 
 /**
@@ -39,7 +51,7 @@ bool kvmi_arch_may_retry(u8 event)
  * @vcpu: the vCPU
  *
  * Return: 0, or -KVM_EOPNOTSUPP if this CPU or guest does not allow it; then
- * nothing is watched.
+ * no register is watched.
  */
 int kvmi_arch_update_watch(struct kvm_vcpu *vcpu)
 {
@@ -47,7 +59,7 @@ int kvmi_arch_update_watch(struct kvm_vcpu *vcpu)
 
 	if (!vcpu->arch.guest_state_protected && kvm_x86_call(introspect)(vcpu))
 		return 0;
-	watch->events = 0;
+	watch->events &= ~KVMI_ARCH_EVENTS;
 	memset(&watch->arch, 0, sizeof(watch->arch));
 	return -KVM_EOPNOTSUPP;
 }
@@ -69,6 +81,8 @@ int kvmi_arch_control_events(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 		watch->events |= BIT_ULL(arg->event_id);
 	else
 		watch->events &= ~BIT_ULL(arg->event_id);
+	if (!(KVMI_ARCH_EVENTS & BIT_ULL(arg->event_id)))
+		return 0;
 	return kvmi_arch_update_watch(vcpu);
 }
 
@@ -163,7 +177,7 @@ bool __kvmi_cr_write(struct kvm_vcpu *vcpu, unsigned int cr, unsigned long *val)
 		return false;
 	if (kvmi_is_approved(vcpu, KVMI_EVENT_CR) &&
 	    asked->cr == cr && asked->new_value == *val) {
-		*val = vcpu->introspection.new_val;
+		*val = vcpu->introspection.reply.cr.new_val;
 		return false;
 	}
 
@@ -199,7 +213,7 @@ bool __kvmi_msr_write(struct kvm_vcpu *vcpu, u32 msr, u64 *val)
 		return false;
 	if (kvmi_is_approved(vcpu, KVMI_EVENT_MSR) &&
 	    asked->msr == msr && asked->new_value == *val) {
-		*val = vcpu->introspection.new_val;
+		*val = vcpu->introspection.reply.msr.new_val;
 		return false;
 	}
 
@@ -243,6 +257,11 @@ int kvmi_arch_finish_event(struct kvm_vcpu *vcpu)
 		r = kvm_emulate_instruction(vcpu, 0);
 		v->approved = false;
 		return r;
+	case KVMI_EVENT_PF:
+		/* The guest executes the instruction again by itself. */
+		if (v->action == KVMI_EVENT_ACTION_CONTINUE)
+			kvmi_vcpu_grant(vcpu);
+		return 1;
 	default:
 		return 1;
 	}

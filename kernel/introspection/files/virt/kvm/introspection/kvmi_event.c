@@ -39,6 +39,7 @@ static bool kvmi_action_allowed(u8 event, u8 action)
 int kvmi_vcpu_answer(struct kvmi *kvmi, u32 seq)
 {
 	const struct kvmi_event_reply *reply = kvmi_vcpu_arg(kvmi->in);
+	const union kvmi_reply_data *data = (const void *)(reply + 1);
 	size_t size = sizeof(struct kvmi_vcpu_hdr) + sizeof(*reply);
 	struct kvm_vcpu *vcpu;
 	struct kvmi_vcpu *v;
@@ -49,16 +50,15 @@ int kvmi_vcpu_answer(struct kvmi *kvmi, u32 seq)
 		return -EPROTO;
 	vcpu = kvmi_vcpu_get(kvmi);
 	if (!vcpu || reply->padding1 || reply->padding2 ||
-	    !kvmi_action_allowed(reply->event, reply->action))
+	    !kvmi_action_allowed(reply->event, reply->action) ||
+	    !kvmi_arch_reply_valid(reply->event, data))
 		return -EPROTO;
 
 	v = &vcpu->introspection;
 	spin_lock(&v->lock);
 	if (v->state == KVMI_VCPU_ASKING && v->seq == seq && v->event == reply->event) {
 		v->action = reply->action;
-		/* No event has more of its own in its reply. */
-		if (kvmi->in_size > size)
-			memcpy(&v->new_val, kvmi->in + size, sizeof(v->new_val));
+		memcpy(&v->reply, data, kvmi->in_size - size);
 		v->state = KVMI_VCPU_ANSWERED;
 		r = 0;
 	}

@@ -19,7 +19,9 @@
 
 /* Events of the VM, and of its vCPUs. */
 #define KVMI_VM_EVENTS		BIT_ULL(KVMI_EVENT_UNHOOK)
-#define KVMI_VCPU_EVENTS	(BIT_ULL(KVMI_EVENT_PAUSE_VCPU) | KVMI_ARCH_EVENTS)
+#define KVMI_VCPU_EVENTS	(BIT_ULL(KVMI_EVENT_PF) | \
+				 BIT_ULL(KVMI_EVENT_PAUSE_VCPU) | \
+				 KVMI_ARCH_EVENTS)
 
 struct kvmi_vcpu_command;
 
@@ -132,9 +134,20 @@ void kvmi_vcpu_check_watch(struct kvm_vcpu *vcpu, struct kvmi *kvmi);
 void kvmi_vcpu_send(struct kvmi *kvmi, struct kvm_vcpu *vcpu);
 int kvmi_vcpu_finish(struct kvm_vcpu *vcpu);
 
+/* kvmi_access.c */
+void kvmi_vcpu_grant(struct kvm_vcpu *vcpu);
+
+/* arch/.../kvmi_page.c */
+void kvmi_arch_hook(struct kvm *kvm);
+void kvmi_arch_unhook(struct kvm *kvm);
+void kvmi_arch_destroy(struct kvm *kvm);
+u8 kvmi_arch_get_page_access(struct kvm *kvm, u64 gpa);
+int kvmi_arch_set_page_access(struct kvm *kvm, u64 gpa, u8 access);
+
 /* arch/.../kvmi.c */
 size_t kvmi_arch_reply_size(u8 event);
 bool kvmi_arch_may_retry(u8 event);
+bool kvmi_arch_reply_valid(u8 event, const union kvmi_reply_data *reply);
 int kvmi_arch_finish_event(struct kvm_vcpu *vcpu);
 int kvmi_arch_update_watch(struct kvm_vcpu *vcpu);
 int kvmi_arch_control_events(struct kvm_vcpu *vcpu, const struct kvmi_job *job,

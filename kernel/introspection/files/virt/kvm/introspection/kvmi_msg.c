@@ -55,6 +55,8 @@ static int kvmi_check_command_id(struct kvmi *kvmi, u16 id)
 		return kvmi_check_event_id(kvmi, KVMI_EVENT_CR, KVMI_VCPU_EVENTS);
 	case KVMI_CONTROL_MSR:
 		return kvmi_check_event_id(kvmi, KVMI_EVENT_MSR, KVMI_VCPU_EVENTS);
+	case KVMI_SET_PAGE_ACCESS:
+		return kvmi_check_event_id(kvmi, KVMI_EVENT_PF, KVMI_VCPU_EVENTS);
 	default:
 		return 0;
 	}
@@ -164,6 +166,44 @@ static int kvmi_write_physical(struct kvmi *kvmi, size_t *size)
 	return kvmi_mem_write(kvmi->kvm, arg->gpa, arg->data, arg->size);
 }
 
+static int kvmi_get_page_access(struct kvmi *kvmi, size_t *size)
+{
+	const struct kvmi_get_page_access *arg = (void *)kvmi->in;
+	int i;
+
+	if (arg->view || arg->padding ||
+	    kvmi->in_size != struct_size(arg, gpa, arg->count))
+		return -KVM_EINVAL;
+
+	for (i = 0; i < arg->count; i++)
+		kvmi->out[i] = kvmi_arch_get_page_access(kvmi->kvm, arg->gpa[i]);
+	*size = arg->count;
+	return 0;
+}
+
+static int kvmi_set_one_page_access(struct kvmi *kvmi,
+				    const struct kvmi_page_access_entry *entry)
+{
+	if (entry->padding1 || entry->padding2 || entry->padding3)
+		return -KVM_EINVAL;
+	return kvmi_arch_set_page_access(kvmi->kvm, entry->gpa, entry->access);
+}
+
+/* What comes before an entry that cannot be set is set. */
+static int kvmi_set_page_access(struct kvmi *kvmi, size_t *size)
+{
+	const struct kvmi_set_page_access *arg = (void *)kvmi->in;
+	int i, r = 0;
+
+	if (arg->view || arg->padding ||
+	    kvmi->in_size != struct_size(arg, entries, arg->count))
+		return -KVM_EINVAL;
+
+	for (i = 0; i < arg->count && !r; i++)
+		r = kvmi_set_one_page_access(kvmi, &arg->entries[i]);
+	return r;
+}
+
 static int kvmi_control_cmd_response(struct kvmi *kvmi, size_t *size)
 {
 	const struct kvmi_control_cmd_response *arg = (void *)kvmi->in;
@@ -213,6 +253,16 @@ static const struct kvmi_command kvmi_commands[] = {
 		.size	= sizeof(struct kvmi_write_physical),
 		.more	= true,
 		.handle	= kvmi_write_physical,
+	},
+	[KVMI_GET_PAGE_ACCESS] = {
+		.size	= sizeof(struct kvmi_get_page_access),
+		.more	= true,
+		.handle	= kvmi_get_page_access,
+	},
+	[KVMI_SET_PAGE_ACCESS] = {
+		.size	= sizeof(struct kvmi_set_page_access),
+		.more	= true,
+		.handle	= kvmi_set_page_access,
 	},
 	[KVMI_CONTROL_CMD_RESPONSE] = {
 		.size	= sizeof(struct kvmi_control_cmd_response),

@@ -8,7 +8,7 @@
 
 #include <linux/bits.h>
 #include <linux/types.h>
-#include <uapi/asm/kvmi.h>
+#include <uapi/linux/kvmi.h>
 
 /* The events of vCPUs that there are on x86 only. */
 #define KVMI_ARCH_EVENTS	(BIT_ULL(KVMI_EVENT_CR) | BIT_ULL(KVMI_EVENT_MSR))
@@ -30,6 +30,14 @@ struct kvmi_arch_watch {
 union kvmi_event_data {
 	struct kvmi_event_cr cr;
 	struct kvmi_event_msr msr;
+	struct kvmi_event_pf pf;
+};
+
+/* And what the reply to it has. */
+union kvmi_reply_data {
+	struct kvmi_event_cr_reply cr;
+	struct kvmi_event_msr_reply msr;
+	struct kvmi_event_pf_reply pf;
 };
 
 #endif /* _ASM_X86_KVMI_HOST_H */

@@ -280,6 +280,24 @@ static inline int command(struct machine *m, uint16_t id, uint16_t vcpu, const v
 	return err;
 }
 
+/* A command for the VM, while vCPUs send events. */
+static inline int tool_command_in(struct machine *m, uint16_t id, const void *arg,
+				  uint16_t size, void *data, uint16_t data_size)
+{
+	struct message reply;
+
+	TEST_ASSERT(!tool_send(m->tool, id, ++m->seq, arg, size), "send: %s", strerror(errno));
+	next_reply(m, &reply);
+	TEST_ASSERT_EQ(reply.hdr.id, id);
+	TEST_ASSERT_EQ(reply.hdr.seq, m->seq);
+	if (!reply.reply.code.err) {
+		TEST_ASSERT_EQ(reply.hdr.size, sizeof(reply.reply.code) + data_size);
+		if (data_size)
+			memcpy(data, reply.reply.data, data_size);
+	}
+	return reply.reply.code.err;
+}
+
 static inline int pause_vcpu(struct machine *m, uint16_t vcpu, uint8_t wait)
 {
 	struct kvmi_pause_vcpu arg = { .wait = wait };
