@@ -33,7 +33,7 @@ static bool kvmi_preread(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva, u8 *new,
 {
 	if (!kvmi_may_access(vcpu, gpa, gva, KVMI_PAGE_ACCESS_R))
 		return false;
-	*data_ready = kvmi_vcpu_custom_read(vcpu, gva, new, bytes);
+	*data_ready = new && kvmi_vcpu_custom_read(vcpu, gva, new, bytes);
 	return true;
 }
 
