@@ -30,6 +30,43 @@ TEST(locked_instructions_are_asked_for)
 	machine_destroy(m);
 }
 
+/* Each in pages of its own. */
+static noinline __aligned(4096) uint64_t guest_there(uint64_t count)
+{
+	return count + 1;
+}
+
+static __aligned(4096) void guest_here(uint64_t *counter)
+{
+	for (;;) {
+		READ_ONCE(*(uint8_t *)guest_there);
+		WRITE_ONCE(*counter, guest_there(*counter));
+	}
+}
+
+/* It is mapped when the guest has read it, but not to be executed. */
+TEST(code_that_was_read_is_asked_for)
+{
+	struct machine *m = machine_create(1, guest_here);
+	uint64_t gpa = addr_gva2gpa(m->vm, (vm_vaddr_t)guest_there);
+	uint64_t before;
+	struct message event;
+
+	switch_event_first(m, 0);
+	EXPECT_EQ(0, set_access(m, gpa, RW));
+	cpu_start(&m->cpu[0]);
+	expect_pf(m, &event, gpa, KVMI_PAGE_ACCESS_X);
+	EXPECT_EQ((uint64_t)guest_there, event.event.arch.regs.rip);
+	before = cpu_count(&m->cpu[0]);
+	/* Each of its few instructions, to the same place in the next call. */
+	do {
+		answer_pf(m, &event, KVMI_EVENT_ACTION_CONTINUE, NULL);
+		expect_pf(m, &event, gpa, KVMI_PAGE_ACCESS_X);
+	} while (event.event.arch.regs.rip != (uint64_t)guest_there);
+	EXPECT_EQ(before + 1, cpu_count(&m->cpu[0]));
+	machine_destroy(m);
+}
+
 #define TABLE	64
 
 static void guest_tables(uint8_t *page)
