@@ -24,14 +24,14 @@ struct kvmi;
  * struct kvmi_vm - what introspection keeps in struct kvm
  * @lock: serializes hooking and unhooking; protects the rest
  * @kvmi_lock: inside of @lock; enough to read @kvmi, by who must not wait for
- *	an unhook
+ *	an unhook; protects the VM's statistic of errors
  * @kvmi: the connection with the tool, NULL if the VM is not hooked
  * @sessions: how often it was hooked
  * @allow: what tools may do from the next hook on
  */
 struct kvmi_vm {
 	struct mutex lock;	/* serializes hooking and unhooking */
-	spinlock_t kvmi_lock;	/* protects the pointer */
+	spinlock_t kvmi_lock;	/* protects the pointer and a counter */
 	struct kvmi *kvmi;
 	u64 sessions;
 	struct kvm_introspection_allow allow;
@@ -53,6 +53,7 @@ enum kvmi_vcpu_state {
  * @event: id of that event
  * @action: what the tool said to it
  * @seq: its sequence number
+ * @asked_ns: when it was sent, in CLOCK_MONOTONIC
  */
 struct kvmi_vcpu {
 	spinlock_t lock;	/* protects the rest */
@@ -63,12 +64,14 @@ struct kvmi_vcpu {
 	u8 event;
 	u8 action;
 	u32 seq;
+	u64 asked_ns;
 };
 
 /* The argument of any of our ioctls. */
 union kvmi_ioctl_arg {
 	struct kvm_introspection_hook hook;
 	struct kvm_introspection_allow allow;
+	struct kvm_introspection_stats stats;
 };
 
 void kvmi_create_vm(struct kvm *kvm);
@@ -78,8 +81,9 @@ int kvmi_vcpu_handle_request(struct kvm_vcpu *vcpu);
 bool kvmi_enabled(void);
 int kvmi_ioctl_read_arg(unsigned int ioctl, const void __user *argp,
 			union kvmi_ioctl_arg *arg);
-int kvmi_ioctl(struct kvm *kvm, unsigned int ioctl,
-	       const union kvmi_ioctl_arg *arg);
+int kvmi_ioctl_write_arg(unsigned int ioctl, void __user *argp,
+			 const union kvmi_ioctl_arg *arg);
+int kvmi_ioctl(struct kvm *kvm, unsigned int ioctl, union kvmi_ioctl_arg *arg);
 int kvmi_vm_ioctl(struct kvm *kvm, unsigned int ioctl, const void __user *argp);
 
 #else /* !CONFIG_KVM_INTROSPECTION */
@@ -100,8 +104,14 @@ static inline int kvmi_ioctl_read_arg(unsigned int ioctl,
 	return -ENOTTY;
 }
 
+static inline int kvmi_ioctl_write_arg(unsigned int ioctl, void __user *argp,
+				       const union kvmi_ioctl_arg *arg)
+{
+	return -ENOTTY;
+}
+
 static inline int kvmi_ioctl(struct kvm *kvm, unsigned int ioctl,
-			     const union kvmi_ioctl_arg *arg)
+			     union kvmi_ioctl_arg *arg)
 {
 	return -ENOTTY;
 }

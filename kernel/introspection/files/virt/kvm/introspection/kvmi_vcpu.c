@@ -18,6 +18,7 @@
 #include <linux/nospec.h>
 #include <linux/sched/signal.h>
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 #include <linux/wait.h>
 #include <uapi/linux/kvm_para.h>
 
@@ -330,6 +331,8 @@ int kvmi_vcpu_answer(struct kvmi *kvmi, u32 seq)
 	if (v->state == KVMI_VCPU_ASKING && v->seq == seq && v->event == reply->event) {
 		v->action = reply->action;
 		v->state = KVMI_VCPU_ANSWERED;
+		KVM_STATS_LOG_HIST_UPDATE(kvmi->kvm->stat.generic.introspection_reply_hist,
+					  ktime_get_ns() - v->asked_ns);
 		r = 0;
 	}
 	spin_unlock(&v->lock);
@@ -352,6 +355,7 @@ void kvmi_vcpu_asks(struct kvm_vcpu *vcpu, u8 event, u32 seq)
 	spin_lock(&v->lock);
 	v->event = event;
 	v->seq = seq;
+	v->asked_ns = ktime_get_ns();
 	v->state = KVMI_VCPU_ASKING;
 	spin_unlock(&v->lock);
 }
@@ -371,6 +375,8 @@ static void kvmi_vcpu_do(struct kvm_vcpu *vcpu, struct kvmi_job *job)
 	} else {
 		err = -KVM_ENOMEM;
 	}
+	if (err)
+		kvmi_count_error(vcpu->kvm);
 
 	kvmi = kvmi_get(vcpu->kvm);
 	if (kvmi) {
