@@ -10,6 +10,7 @@
 #include <linux/kvmi.h>
 #include <string.h>
 
+#include "modules/ward-module.h"
 #include "test-control-fixture.h"
 #include "ward-error.h"
 
@@ -19,6 +20,7 @@ static const WardTarget by_uuid = {.uuid = UUID, .name = "guest"};
 
 static struct kvm_introspection_stats counted;
 static struct kvm_introspection_allow allowed;
+static guint unhooks;
 static int stats_refusal;
 
 static int
@@ -29,6 +31,7 @@ answer_ioctl(unsigned long request, void *argument)
         allowed = *(struct kvm_introspection_allow *)argument;
         return 0;
     case KVM_INTROSPECTION_UNHOOK:
+        unhooks++;
         return 0;
     case KVM_INTROSPECTION_HOOK:
     case KVM_INTROSPECTION_PREUNHOOK:
@@ -49,6 +52,7 @@ set_up(Fixture *f, gconstpointer data)
     model_unlock();
     memset(&counted, 0, sizeof counted);
     memset(&allowed, 0, sizeof allowed);
+    unhooks = 0;
     stats_refusal = 0;
     f->root = g_dir_make_tmp("ward-control-XXXXXX", NULL);
     start_provider(f);
@@ -133,6 +137,39 @@ test_allow_lists(Fixture *f, gconstpointer data)
     g_assert_no_error(error);
 }
 
+static gboolean
+undo(Fixture *f, const WardTarget *whose, GError **error)
+{
+    g_autoptr(WardActual) actual = ward_actual_new();
+    WardModuleContext context = {.provider = f->provider, .target = whose, .actual = actual};
+
+    return ward_introspection_module.undo(&context, error);
+}
+
+/* Most domains of a host want no introspection, and some have no VM: nobody is to be told of it. */
+static void
+test_nothing_to_take_away(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GError) error = NULL;
+
+    g_assert_true(undo(f, &by_uuid, &error));
+    g_assert_no_error(error);
+    model_lock()->open_refusal = ENOENT;
+    model_unlock();
+    g_assert_true(undo(f, &target, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(unhooks, ==, 0);
+    model_lock()->open_refusal = 0;
+    model_unlock();
+    g_assert_true(undo(f, &target, &error));
+    g_assert_no_error(error);
+    g_assert_cmpuint(unhooks, ==, 1);
+    model_lock()->refusal = EIO;
+    model_unlock();
+    g_assert_false(undo(f, &target, &error));
+    g_assert_error(error, WARD_ERROR, WARD_ERROR_FAILED);
+}
+
 #define ADD(path, test) g_test_add(path, Fixture, NULL, set_up, test, tear_down)
 
 int
@@ -142,5 +179,6 @@ main(int argc, char **argv)
     ADD("/control-introspection/statistics", test_statistics);
     ADD("/control-introspection/no-statistics", test_no_statistics);
     ADD("/control-introspection/allow-lists", test_allow_lists);
+    ADD("/control-introspection/nothing-to-take-away", test_nothing_to_take_away);
     return g_test_run();
 }
