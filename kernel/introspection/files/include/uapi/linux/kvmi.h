@@ -41,6 +41,29 @@ struct kvm_introspection_allow {
 /* On a control fd. */
 #define KVM_INTROSPECTION_ALLOW		_IOW(KVMIO, 0xf4, struct kvm_introspection_allow)
 
+/* Length of the histogram in struct kvm_introspection_stats. */
+#define KVM_INTROSPECTION_REPLY_HIST	40
+
+/**
+ * struct kvm_introspection_stats - what KVM_INTROSPECTION_GET_STATS returns
+ * @commands: how many commands the VM's tools have sent
+ * @errors: how many commands failed and how many messages broke the protocol
+ * @events: how many events the tools were sent
+ * @reply_hist: how many events were replied to within so many nanoseconds:
+ *	entry n counts those from 2^(n-1) to 2^n, the last one all others
+ * @padding: zero
+ */
+struct kvm_introspection_stats {
+	__u64 commands;
+	__u64 errors;
+	__u64 events;
+	__u64 reply_hist[KVM_INTROSPECTION_REPLY_HIST];
+	__u64 padding[5];
+};
+
+/* On a control fd. */
+#define KVM_INTROSPECTION_GET_STATS	_IOR(KVMIO, 0xf5, struct kvm_introspection_stats)
+
 #define KVMI_VERSION		1
 
 /* A message with its header. */
@@ -58,12 +81,16 @@ enum {
 	KVMI_PAUSE_VCPU		= 7,
 	KVMI_CONTROL_VM_EVENTS	= 8,
 	KVMI_CONTROL_EVENTS	= 9,
+	KVMI_CONTROL_CR		= 10,
+	KVMI_CONTROL_MSR	= 11,
 	KVMI_GET_REGISTERS	= 13,
 	KVMI_SET_REGISTERS	= 14,
 	KVMI_GET_CPUID		= 15,
 	KVMI_GET_XSAVE		= 16,
 	KVMI_READ_PHYSICAL	= 17,
 	KVMI_WRITE_PHYSICAL	= 18,
+	KVMI_GET_PAGE_ACCESS	= 20,
+	KVMI_SET_PAGE_ACCESS	= 21,
 	KVMI_CONTROL_CMD_RESPONSE = 27,
 	KVMI_GET_MAX_GFN	= 29,
 	KVMI_VCPU_TRANSLATE_GVA	= 35,
@@ -74,6 +101,9 @@ enum {
 
 enum {
 	KVMI_EVENT_UNHOOK	= 0,
+	KVMI_EVENT_CR		= 1,
+	KVMI_EVENT_MSR		= 2,
+	KVMI_EVENT_PF		= 6,
 	KVMI_EVENT_PAUSE_VCPU	= 10,
 
 	KVMI_NUM_EVENTS		= 64,
@@ -142,6 +172,33 @@ struct kvmi_write_physical {
 	__u8 data[];
 };
 
+/* What a guest may do to a page without an event; other bits are no access. */
+#define KVMI_PAGE_ACCESS_R	(1 << 0)
+#define KVMI_PAGE_ACCESS_W	(1 << 1)
+#define KVMI_PAGE_ACCESS_X	(1 << 2)
+
+struct kvmi_get_page_access {
+	__u16 view;
+	__u16 count;
+	__u32 padding;
+	__u64 gpa[];
+};
+
+struct kvmi_page_access_entry {
+	__u64 gpa;
+	__u8 access;
+	__u8 padding1;
+	__u16 padding2;
+	__u32 padding3;
+};
+
+struct kvmi_set_page_access {
+	__u16 view;
+	__u16 count;
+	__u32 padding;
+	struct kvmi_page_access_entry entries[];
+};
+
 struct kvmi_control_cmd_response {
 	__u8 enable;
 	__u8 now;
@@ -186,7 +243,7 @@ struct kvmi_vcpu_translate_gva_reply {
 	__u64 gpa;	/* all ones if there is nothing */
 };
 
-/* Follows a struct kvmi_vcpu_hdr. */
+/* Follows a struct kvmi_vcpu_hdr; what the event has of its own comes next. */
 struct kvmi_event_reply {
 	__u8 action;
 	__u8 event;
@@ -194,12 +251,43 @@ struct kvmi_event_reply {
 	__u32 padding2;
 };
 
+/* What the event has of its own comes next. */
 struct kvmi_event {
-	__u16 size;
+	__u16 size;	/* of this structure */
 	__u16 vcpu;
 	__u8 event;
 	__u8 padding[3];
 	struct kvmi_event_arch arch;
+};
+
+/* Follows the struct kvmi_event of KVMI_EVENT_PF. */
+struct kvmi_event_pf {
+	__u64 gva;	/* linear address */
+	__u64 gpa;
+	__u8 access;	/* the one KVMI_PAGE_ACCESS_* that the guest wants */
+	__u8 padding1;
+	__u16 view;
+	__u32 padding2;
+};
+
+#define KVMI_CTX_DATA_SIZE	256
+
+/**
+ * struct kvmi_event_pf_reply - follows the struct kvmi_event_reply
+ * @ctx_addr: linear address of data that the instruction reads instead of memory
+ * @ctx_size: how much of it there is
+ * @singlestep: zero
+ * @rep_complete: do not ask again for a string instruction's other iterations
+ * @padding: zero
+ * @ctx_data: the data
+ */
+struct kvmi_event_pf_reply {
+	__u64 ctx_addr;
+	__u32 ctx_size;
+	__u8 singlestep;
+	__u8 rep_complete;
+	__u16 padding;
+	__u8 ctx_data[KVMI_CTX_DATA_SIZE];
 };
 
 #endif /* _UAPI_LINUX_KVMI_H */
