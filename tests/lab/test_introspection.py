@@ -15,8 +15,10 @@ sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), ".."
 from ward_bus import HOST, iterate  # noqa: E402
 from introspection_case import IntrospectionTestCase, introspection  # noqa: E402
 from ward_processes import accepts  # noqa: E402
+from ward_sandbox import protection  # noqa: E402
 from ward_kvmi import (  # noqa: E402
     CHECK_COMMAND,
+    EVENT_UNHOOK,
     GET_GUEST_INFO,
     READ_PHYSICAL,
     KvmiError,
@@ -267,6 +269,59 @@ class IntrospectionTest(IntrospectionTestCase):
         info = self.world.ward_json("introspection-info", "counters")
         self.assertEqual((info["commands"], info["errors"], info["events"]), (commands, errors, events))
         self.assertEqual((len(info["replyTimes"]), sum(info["replyTimes"])), (40, replies))
+
+    def test_signals_tell_what_becomes_of_the_tool(self):
+        """Every reason but "migration", which test_moves.py has; "stopped" is the last."""
+        record = self.client.record()
+        path, _ = self.start_hooked("signals", 'onDisconnect="retry"')
+        hooked = ("Hooked", ("unix:" + self.tool.path,))
+        self.expect_signals(record, path, hooked)
+        self.world.virsh_ward("introspection-detach", "signals")
+        self.expect_signals(record, path, ("Unhooked", ("detach",)))
+        self.world.virsh_ward("introspection-attach", "signals")
+        self.expect_signals(record, path, hooked)
+        self.next_guest()
+        self.world.virsh("suspend", "signals")
+        self.expect_signals(record, path, ("Unhooked", ("suspended",)))
+        self.world.virsh("resume", "signals")
+        self.expect_signals(record, path, hooked)
+        # The tool goes and is there again before the daemon looks; then it breaks the protocol.
+        self.next_guest().close()
+        gone = [("PeerGone", ("retry",)), ("Unhooked", ("disconnect",))]
+        self.expect_signals(record, path, *gone, hooked)
+        self.next_guest().answer((1, 0, EVENT_UNHOOK))
+        self.expect_signals(record, path, *gone, hooked)
+        self.change_settings("signals", path, record)
+        self.world.virsh("managedsave", "signals")
+        (reason,) = self.client.wait_signal(record, "Introspection1.Unhooked", path)
+        self.assertIn(reason, ("suspended", "migration"))  # libvirt stops it first
+        record.clear()
+        self.world.virsh("start", "signals")
+        self.expect_signals(record, path, hooked)
+        self.world.virsh("destroy", "signals")
+        self.expect_signals(record, path, ("Unhooked", ("stopped",)))
+
+    def change_settings(self, name, path, record):
+        """Another list of what is allowed hooks the tool anew, and no settings at all let it go."""
+        unhooked = ("Unhooked", ("settings",))
+        hooked = ("Hooked", ("unix:" + self.tool.path,))
+        allow = introspection(self.tool.path, 'onDisconnect="retry"', '<ward:allow event="unhook"/>')
+        self.set_live(name, allow)
+        self.expect_signals(record, path, unhooked, hooked)
+        self.world.virsh_ward("protection-clear", name, "--live", "--config")
+        self.expect_signals(record, path, unhooked)
+        self.assertNotIn("Introspection1", self.client.objects()[path])
+        self.set_live(name, introspection(self.tool.path))
+        self.expect_signals(record, path, hooked)
+
+    def set_live(self, name, wanted):
+        file = os.path.join(os.environ["TMPDIR"], name + "-settings.xml")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(protection(wanted))
+        self.world.virsh_ward("protection-set", name, file, "--live", "--config")
+
+    def expect_signals(self, record, path, *expected):
+        self.client.expect_signals(record, path, "Introspection1", *expected)
 
     def test_destroyed_domain_lets_its_tool_go(self):
         path, guest = self.start_hooked("gone")
