@@ -340,7 +340,8 @@ on_changed(GSignalInvocationHint *hint, guint n_values, const GValue *values, gp
     return G_SOURCE_CONTINUE;
 }
 
-/* Whoever gets the signal has been told the properties that belong to it. */
+/* Whoever gets the signal has been told the properties that belong to it. One of an interface that
+ * goes away with it comes before that. */
 static gboolean
 on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer user_data)
 {
@@ -352,7 +353,8 @@ on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpoi
 
     if (!node)
         return G_SOURCE_CONTINUE;
-    node_update(node, protection);
+    if (node_shows(node, protection))
+        node_update(node, protection);
     if (node->told[protection] && interface->build_signal)
         arguments = interface->build_signal(name, g_value_get_string(&values[3]),
                                             g_value_get_uint64(&values[4]));

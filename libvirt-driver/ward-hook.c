@@ -242,7 +242,6 @@ begin_early_pass(HookCall *call)
     }
     domain->early = g_cancellable_new();
     domain->early_runs = TRUE;
-    domain->early_ran = FALSE;
     task = g_task_new(call->manager, domain->early, on_early_done, g_object_ref(domain));
     g_task_set_check_cancellable(task, FALSE);
     g_task_set_task_data(task, pass, (GDestroyNotify)ward_pass_free);
@@ -325,8 +324,10 @@ hook_begin(GTask *task)
 {
     HookCall *call = g_task_get_task_data(task);
 
-    if (call->point == HOOK_START)
+    if (call->point == HOOK_START) {
         call->domain->starting = TRUE;
+        call->domain->early_ran = FALSE;
+    }
     if (needs_key(call))
         ask_for_key(task);
     else if (call->point == HOOK_STARTED && call->domain->early_runs && !call->domain->proving)

@@ -28,6 +28,8 @@ struct _WardPass {
     WardActual *previous;
     gboolean active;
     gboolean starting;
+    gboolean made;    /* the early pass has found its QEMU */
+    gboolean another; /* previous is about a guest that has ended since */
     gboolean paused;
     gboolean ran;
     gboolean leaving;
@@ -67,6 +69,7 @@ ward_pass_new(WardManager *manager, WardDomain *domain, WardNative *native, gboo
     self->previous = ward_actual_ref(domain->actual);
     self->active = active;
     self->starting = domain->starting;
+    self->made = domain->starting && domain->early_ran;
     self->ran = domain->ran;
     self->leaving = domain->leaving;
     self->last_reboot = domain->last_reboot;
@@ -91,6 +94,7 @@ void
 ward_pass_set_new_guest(WardPass *self)
 {
     self->paused = self->ran = self->leaving = FALSE;
+    self->another = !self->made;
 }
 
 void
@@ -213,6 +217,8 @@ make_context(WardPass *self, WardProtection protection, const WardTarget *target
         .teardown_full = self->teardown_full,
         .ran = self->ran,
         .leaving = self->leaving,
+        .another = self->another,
+        .made = self->made,
         .last_reboot = self->last_reboot,
         .failed_before = self->skips_failed ? get_failure(self->previous, protection) : NULL,
         .running = self->active && !self->paused,

@@ -84,13 +84,19 @@ terms_changed(const WardModuleContext *context)
            !same_names(was->allowed_events, now->allowed_events);
 }
 
+/* Whether this guest had one when it was looked at before. */
+static gboolean
+had_tool(const WardModuleContext *context)
+{
+    return context->previous->introspection.attached && !context->another;
+}
+
 /* A tool that went away may be there again at once, and yet the guest ran without it: where that
  * must not be, the domain is stopped before the tool is tried again. */
 static gboolean
 must_stop_first(const WardModuleContext *context)
 {
-    gboolean lost =
-        context->previous->introspection.attached || context->actual->introspection.broken;
+    gboolean lost = had_tool(context) || context->actual->introspection.broken;
 
     switch (context->wanted->introspection->on_disconnect) {
     case WARD_DISCONNECT_PAUSE:
@@ -171,11 +177,32 @@ introspection_apply(const WardModuleContext *context, GError **error)
                     ward_disconnect_to_string(context->wanted->introspection->on_disconnect));
         return FALSE;
     }
-    return introspection_attach(context, error);
+    if (!introspection_attach(context, error))
+        return FALSE;
+    if (had_tool(context))
+        context->actual->introspection.rehooked = let_go ? "settings" : "disconnect";
+    else if (context->previous->introspection.attached)
+        context->actual->introspection.rehooked = "stopped";
+    return TRUE;
+}
+
+/* What the early pass has found in a QEMU that libvirt does not show yet stays true: nobody is to
+ * be told that the tool has gone, and then that it is there again. */
+static void
+introspection_look(const WardModuleContext *context)
+{
+    const WardActualCommon *before = &context->previous->common[WARD_PROTECTION_INTROSPECTION];
+
+    if (!context->made)
+        return;
+    context->actual->introspection = context->previous->introspection;
+    context->actual->introspection.rehooked = NULL;
+    ward_actual_set_status(context->actual, WARD_PROTECTION_INTROSPECTION, before->status,
+                           g_strdup(before->reason));
 }
 
 static const char *
-unhook_reason(WardDomain *domain)
+unhook_reason(WardManager *manager, WardDomain *domain)
 {
     if (!ward_domain_is_active(domain))
         return "stopped";
@@ -183,31 +210,34 @@ unhook_reason(WardDomain *domain)
         return "settings";
     if (domain->leaving)
         return "migration";
-    if (g_str_equal(ward_domain_get_state(domain), "paused"))
-        return "suspended";
-    return "detach";
+    if (ward_manager_is_detached(manager, domain))
+        return "detach";
+    return g_str_equal(ward_domain_get_state(domain), "running") ? "disconnect" : "suspended";
+}
+
+/* Of a tool that is attached no more, whether another one is or not. */
+static void
+tell_unhooked(WardDomain *domain, const WardIntrospectionSettings *settings, const char *reason)
+{
+    if (g_str_equal(reason, "disconnect"))
+        ward_domain_emit_event(domain, WARD_PROTECTION_INTROSPECTION, "PeerGone",
+                               ward_disconnect_to_string(settings->on_disconnect), 0);
+    ward_domain_emit_event(domain, WARD_PROTECTION_INTROSPECTION, "Unhooked", reason, 0);
 }
 
 static void
 introspection_notice(WardManager *manager, WardDomain *domain, const WardActual *before)
 {
-    const WardActual *now = ward_domain_get_actual(domain);
+    const WardIntrospectionActual *now = &ward_domain_get_actual(domain)->introspection;
     const WardIntrospectionSettings *settings = ward_domain_get_wanted(domain)->introspection;
     g_autofree char *socket = settings ? ward_socket_to_string(&settings->socket) : g_strdup("");
 
-    if (now->introspection.attached && !before->introspection.attached)
+    if (before->introspection.attached && !now->attached)
+        tell_unhooked(domain, settings, unhook_reason(manager, domain));
+    else if (now->rehooked && settings)
+        tell_unhooked(domain, settings, now->rehooked);
+    if (now->attached && (now->rehooked || !before->introspection.attached))
         ward_domain_emit_event(domain, WARD_PROTECTION_INTROSPECTION, "Hooked", socket, 0);
-    if (now->introspection.attached || !before->introspection.attached)
-        return;
-    if (settings && g_str_equal(ward_domain_get_state(domain), "running") && !domain->leaving &&
-        !ward_manager_is_detached(manager, domain)) {
-        ward_domain_emit_event(domain, WARD_PROTECTION_INTROSPECTION, "PeerGone",
-                               ward_disconnect_to_string(settings->on_disconnect), 0);
-        ward_domain_emit_event(domain, WARD_PROTECTION_INTROSPECTION, "Unhooked", "disconnect", 0);
-    } else {
-        ward_domain_emit_event(domain, WARD_PROTECTION_INTROSPECTION, "Unhooked",
-                               unhook_reason(domain), 0);
-    }
 }
 
 /* The tool may go away for many reasons: onDisconnect decides, and what is not there at start is
@@ -229,6 +259,7 @@ const WardModule ward_introspection_module = {
     .protection = WARD_PROTECTION_INTROSPECTION,
     .check = introspection_check,
     .apply = introspection_apply,
+    .look = introspection_look,
     .undo = introspection_undo,
     .notice = introspection_notice,
     .remedy = introspection_remedy,

@@ -32,6 +32,8 @@ typedef struct {
     gboolean running;            /* its vCPUs run: nobody paused it */
     gboolean ran;                /* they did, since the domain was started */
     gboolean leaving;            /* its memory is being copied away as they run */
+    gboolean another;            /* previous is about a guest that has ended since */
+    gboolean made;               /* of look: its QEMU is there, libvirt just does not say so yet */
     guint max_teardowns;         /* on this host at once; 0: no limit */
     guint teardown_weight;       /* of CPU time, while it runs; 0: as it is */
     gboolean teardown_place;     /* the domain has one of these places */

@@ -248,6 +248,42 @@ class IntrospectionTest(WorldTestCase):
         self.client.wait_get(path, "Introspection1.Attached", True)
         self.assert_bus_error("Busy", self.client.call, path, "Introspection1.Attach")
 
+    def test_signals_tell_what_becomes_of_the_tool(self):
+        record = self.client.record()
+        path = self.define("signals", self.element('onDisconnect="retry"'))
+        hooked = ("Hooked", ("unix:" + self.tool.path,))
+
+        def expect(*signals):
+            self.client.expect_signals(record, path, "Introspection1", *signals)
+
+        self.world.virsh("start", "signals")
+        expect(hooked)
+        self.client.call(path, "Introspection1.Detach")
+        expect(("Unhooked", ("detach",)))
+        self.client.call(path, "Introspection1.Attach")
+        expect(hooked)
+        self.world.virsh("suspend", "signals")
+        expect(("Unhooked", ("suspended",)))
+        self.world.virsh("resume", "signals")
+        expect(hooked)
+        # It is there again at once: whoever watches learns that it was not, all the same.
+        self.tool.hang_up()
+        expect(("PeerGone", ("retry",)), ("Unhooked", ("disconnect",)), hooked)
+        # On other terms it is hooked anew, and without any it is let go for good.
+        self.set_live("signals", self.element(inner='<ward:allow event="unhook"/>'))
+        expect(("Unhooked", ("settings",)), hooked)
+        self.world.virsh_ward("protection-clear", "signals", "--live", "--config")
+        expect(("Unhooked", ("settings",)))
+        self.assertNotIn("Introspection1", self.client.objects()[path])
+        self.set_live("signals", self.element())
+        expect(hooked)
+        self.world.virsh("destroy", "signals")
+        expect(("Unhooked", ("stopped",)))
+
+    def set_live(self, name, wanted):
+        xml = protection(wanted)
+        self.world.virsh_ward("protection-set", name, "--xml", xml, "--live", "--config")
+
     def test_guest_is_paused_while_the_tool_is_away(self):
         path = self.define("paused", self.element('onDisconnect="pause"'))
         self.world.virsh("start", "paused")

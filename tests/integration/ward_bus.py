@@ -149,6 +149,23 @@ class Client:
         )
         return record
 
+    def expect_signals(self, record, path, interface, *expected, seconds=PATIENCE):
+        """Waits until these have come from the interface, (member, arguments) each, in this order and no
+        others, and empties the record."""
+
+        def arrived():
+            iterate()
+            seen = [
+                (name.partition(".")[2], arguments)
+                for where, name, arguments in record
+                if where == path and name.startswith(interface + ".")
+            ]
+            assert seen == list(expected)[: len(seen)], f"{seen} and not {expected}"
+            return len(seen) == len(expected)
+
+        wait_for(arrived, f"the signals {expected}", seconds)
+        record.clear()
+
     def wait_signal(self, record, name, path=None, seconds=PATIENCE):
         """The arguments of the first such signal in the record."""
 

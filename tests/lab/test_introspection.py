@@ -8,14 +8,17 @@ import re
 import subprocess
 import sys
 import threading
+import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 
-from ward_bus import HOST  # noqa: E402
+from ward_bus import HOST, iterate  # noqa: E402
 from introspection_case import IntrospectionTestCase, introspection  # noqa: E402
 from ward_processes import accepts  # noqa: E402
+from ward_sandbox import protection  # noqa: E402
 from ward_kvmi import (  # noqa: E402
     CHECK_COMMAND,
+    EVENT_UNHOOK,
     GET_GUEST_INFO,
     READ_PHYSICAL,
     KvmiError,
@@ -24,6 +27,7 @@ from ward_kvmi import (  # noqa: E402
 )
 
 KVM_EPERM = 1
+TOOL_TAKES = 0.02  # seconds
 ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # SeaBIOS puts the date of the IBM AT's BIOS at its traditional place.
@@ -224,6 +228,100 @@ class IntrospectionTest(IntrospectionTestCase):
         }
         self.assertEqual(values["introspection_hooked"], 1)
         self.assertGreaterEqual(values["control_fds"], 1)
+
+    def test_host_counts_what_the_tool_does(self):
+        allowed = "".join(
+            f'<ward:allow command="{name}"/>' for name in ("get-guest-info", "pause-vcpu")
+        )
+        path, guest = self.start_hooked("counters", inner=allowed)
+        changes = self.client.record("org.freedesktop.DBus.Properties", "PropertiesChanged", path)
+        self.assertEqual(guest.vcpus(), 1)
+        with self.assertRaises(KvmiError):
+            guest.read(BIOS_DATE[0], 8)
+        self.assert_counts(path, commands=2, errors=1, events=0)
+        event = guest.pause()
+        self.assert_counts(path, commands=3, errors=1, events=1)
+        time.sleep(TOOL_TAKES)
+        guest.answer(event)
+        self.assertEqual(guest.vcpus(), 1)  # what was sent before has been read
+        self.assert_counts(path, commands=4, errors=1, events=1, replies=1)
+        times = self.client.get(path, "Introspection1.ReplyTimes")
+        (entry,) = [i for i, count in enumerate(times) if count]
+        self.assertGreater(2**entry, TOOL_TAKES * 1e9)
+        text = self.world.virsh_ward("introspection-info", "counters").stdout
+        self.assertRegex(text, r"(?m)^Replies: +half (under|over) [0-9.]+ m?s, 90 % ")
+        # A broken protocol counts, too, and what was counted stays with the VM.
+        guest.answer(event)
+        guest.wait_closed()
+        self.next_guest()
+        self.assert_counts(path, commands=4, errors=2, events=1, replies=1)
+        iterate()
+        for _, _, (_, changed, _) in changes:
+            self.assertFalse({"Commands", "Errors", "Events", "ReplyTimes"} & set(changed))
+
+    def assert_counts(self, path, commands, errors, events, replies=0):
+        shown = self.gdbus(
+            path, "org.freedesktop.DBus.Properties.GetAll", "org.virtward.Introspection1"
+        )
+        for name, number in (("Commands", commands), ("Errors", errors), ("Events", events)):
+            self.assertIn(f"'{name}': <uint64 {number}>", shown)
+            self.assertEqual(self.client.get(path, "Introspection1." + name), number)
+        info = self.world.ward_json("introspection-info", "counters")
+        self.assertEqual((info["commands"], info["errors"], info["events"]), (commands, errors, events))
+        self.assertEqual((len(info["replyTimes"]), sum(info["replyTimes"])), (40, replies))
+
+    def test_signals_tell_what_becomes_of_the_tool(self):
+        """Every reason but "migration", which test_moves.py has; "stopped" is the last."""
+        record = self.client.record()
+        path, _ = self.start_hooked("signals", 'onDisconnect="retry"')
+        hooked = ("Hooked", ("unix:" + self.tool.path,))
+        self.expect_signals(record, path, hooked)
+        self.world.virsh_ward("introspection-detach", "signals")
+        self.expect_signals(record, path, ("Unhooked", ("detach",)))
+        self.world.virsh_ward("introspection-attach", "signals")
+        self.expect_signals(record, path, hooked)
+        self.next_guest()
+        self.world.virsh("suspend", "signals")
+        self.expect_signals(record, path, ("Unhooked", ("suspended",)))
+        self.world.virsh("resume", "signals")
+        self.expect_signals(record, path, hooked)
+        # The tool goes and is there again before the daemon looks; then it breaks the protocol.
+        self.next_guest().close()
+        gone = [("PeerGone", ("retry",)), ("Unhooked", ("disconnect",))]
+        self.expect_signals(record, path, *gone, hooked)
+        self.next_guest().answer((1, 0, EVENT_UNHOOK))
+        self.expect_signals(record, path, *gone, hooked)
+        self.change_settings("signals", path, record)
+        self.world.virsh("managedsave", "signals")
+        (reason,) = self.client.wait_signal(record, "Introspection1.Unhooked", path)
+        self.assertIn(reason, ("suspended", "migration"))  # libvirt stops it first
+        record.clear()
+        self.world.virsh("start", "signals")
+        self.expect_signals(record, path, hooked)
+        self.world.virsh("destroy", "signals")
+        self.expect_signals(record, path, ("Unhooked", ("stopped",)))
+
+    def change_settings(self, name, path, record):
+        """Another list of what is allowed hooks the tool anew, and no settings at all let it go."""
+        unhooked = ("Unhooked", ("settings",))
+        hooked = ("Hooked", ("unix:" + self.tool.path,))
+        allow = introspection(self.tool.path, 'onDisconnect="retry"', '<ward:allow event="unhook"/>')
+        self.set_live(name, allow)
+        self.expect_signals(record, path, unhooked, hooked)
+        self.world.virsh_ward("protection-clear", name, "--live", "--config")
+        self.expect_signals(record, path, unhooked)
+        self.assertNotIn("Introspection1", self.client.objects()[path])
+        self.set_live(name, introspection(self.tool.path))
+        self.expect_signals(record, path, hooked)
+
+    def set_live(self, name, wanted):
+        file = os.path.join(os.environ["TMPDIR"], name + "-settings.xml")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(protection(wanted))
+        self.world.virsh_ward("protection-set", name, file, "--live", "--config")
+
+    def expect_signals(self, record, path, *expected):
+        self.client.expect_signals(record, path, "Introspection1", *expected)
 
     def test_destroyed_domain_lets_its_tool_go(self):
         path, guest = self.start_hooked("gone")

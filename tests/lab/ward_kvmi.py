@@ -14,13 +14,17 @@ from ward_processes import PATIENCE  # noqa: E402
 from ward_tool import Tool  # noqa: E402
 
 # linux/kvmi.h in kernel/introspection
+EVENT_REPLY = 0
 EVENT = 1
 GET_VERSION = 2
 CHECK_COMMAND = 3
 GET_GUEST_INFO = 5
+PAUSE_VCPU = 7
 CONTROL_VM_EVENTS = 8
 READ_PHYSICAL = 17
 EVENT_UNHOOK = 0
+EVENT_PAUSE_VCPU = 10
+ACTION_CONTINUE = 0
 
 HEADER = struct.Struct("<HHI")
 # linux/vm_sockets.h: the machine itself
@@ -43,6 +47,7 @@ class Guest:
         self.sequence = 0
         self.replies = {}
         self.events = []
+        self.unanswered = []  # (sequence, vCPU, event)
         self.closed = False
         self.condition = threading.Condition()
         threading.Thread(target=self._read, daemon=True).start()
@@ -63,7 +68,9 @@ class Guest:
                 body = self._receive(size)
                 with self.condition:
                     if number == EVENT:
+                        (vcpu,) = struct.unpack_from("<2xH", body)
                         self.events.append(body[EVENT_ID_OFFSET])
+                        self.unanswered.append((sequence, vcpu, body[EVENT_ID_OFFSET]))
                     else:
                         self.replies[sequence] = body
                     self.condition.notify_all()
@@ -99,6 +106,18 @@ class Guest:
 
     def read(self, address, size):
         return self.command(READ_PHYSICAL, struct.pack("<QQ", address, size))
+
+    def pause(self, vcpu=0):
+        """The vCPU waits with an event; returns it, for answer()."""
+        self.command(PAUSE_VCPU, struct.pack("<H6xB7x", vcpu, 1))
+        self._wait(lambda: EVENT_PAUSE_VCPU in self.events, "the event PAUSE_VCPU")
+        self.events.remove(EVENT_PAUSE_VCPU)
+        return self.unanswered.pop()
+
+    def answer(self, event, action=ACTION_CONTINUE):
+        sequence, vcpu, number = event
+        body = struct.pack("<H6xBB6x", vcpu, action, number)
+        self.connection.sendall(HEADER.pack(EVENT_REPLY, len(body), sequence) + body)
 
     def want_unhook_event(self):
         self.command(CONTROL_VM_EVENTS, struct.pack("<HB5x", EVENT_UNHOOK, 1))
