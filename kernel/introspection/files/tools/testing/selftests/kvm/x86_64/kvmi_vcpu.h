@@ -55,7 +55,7 @@ struct machine {
 };
 
 /* Count, with a known value in r12 and xmm7. */
-static void guest_count(uint64_t *counter)
+static inline void guest_count(uint64_t *counter)
 {
 	asm volatile("movq %[magic], %%r12\n\t"
 		     "movq %%r12, %%xmm7\n\t"
