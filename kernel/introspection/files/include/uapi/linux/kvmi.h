@@ -58,12 +58,16 @@ enum {
 	KVMI_PAUSE_VCPU		= 7,
 	KVMI_CONTROL_VM_EVENTS	= 8,
 	KVMI_CONTROL_EVENTS	= 9,
+	KVMI_CONTROL_CR		= 10,
+	KVMI_CONTROL_MSR	= 11,
 	KVMI_GET_REGISTERS	= 13,
 	KVMI_SET_REGISTERS	= 14,
 	KVMI_GET_CPUID		= 15,
 	KVMI_GET_XSAVE		= 16,
 	KVMI_READ_PHYSICAL	= 17,
 	KVMI_WRITE_PHYSICAL	= 18,
+	KVMI_GET_PAGE_ACCESS	= 20,
+	KVMI_SET_PAGE_ACCESS	= 21,
 	KVMI_CONTROL_CMD_RESPONSE = 27,
 	KVMI_GET_MAX_GFN	= 29,
 	KVMI_VCPU_TRANSLATE_GVA	= 35,
@@ -74,6 +78,9 @@ enum {
 
 enum {
 	KVMI_EVENT_UNHOOK	= 0,
+	KVMI_EVENT_CR		= 1,
+	KVMI_EVENT_MSR		= 2,
+	KVMI_EVENT_PF		= 6,
 	KVMI_EVENT_PAUSE_VCPU	= 10,
 
 	KVMI_NUM_EVENTS		= 64,
@@ -142,6 +149,33 @@ struct kvmi_write_physical {
 	__u8 data[];
 };
 
+/* What a guest may do to a page without an event; other bits are no access. */
+#define KVMI_PAGE_ACCESS_R	(1 << 0)
+#define KVMI_PAGE_ACCESS_W	(1 << 1)
+#define KVMI_PAGE_ACCESS_X	(1 << 2)
+
+struct kvmi_get_page_access {
+	__u16 view;
+	__u16 count;
+	__u32 padding;
+	__u64 gpa[];
+};
+
+struct kvmi_page_access_entry {
+	__u64 gpa;
+	__u8 access;
+	__u8 padding1;
+	__u16 padding2;
+	__u32 padding3;
+};
+
+struct kvmi_set_page_access {
+	__u16 view;
+	__u16 count;
+	__u32 padding;
+	struct kvmi_page_access_entry entries[];
+};
+
 struct kvmi_control_cmd_response {
 	__u8 enable;
 	__u8 now;
@@ -186,7 +220,7 @@ struct kvmi_vcpu_translate_gva_reply {
 	__u64 gpa;	/* all ones if there is nothing */
 };
 
-/* Follows a struct kvmi_vcpu_hdr. */
+/* Follows a struct kvmi_vcpu_hdr; what the event has of its own comes next. */
 struct kvmi_event_reply {
 	__u8 action;
 	__u8 event;
@@ -194,12 +228,43 @@ struct kvmi_event_reply {
 	__u32 padding2;
 };
 
+/* What the event has of its own comes next. */
 struct kvmi_event {
-	__u16 size;
+	__u16 size;	/* of this structure */
 	__u16 vcpu;
 	__u8 event;
 	__u8 padding[3];
 	struct kvmi_event_arch arch;
+};
+
+/* Follows the struct kvmi_event of KVMI_EVENT_PF. */
+struct kvmi_event_pf {
+	__u64 gva;	/* linear address */
+	__u64 gpa;
+	__u8 access;	/* the one KVMI_PAGE_ACCESS_* that the guest wants */
+	__u8 padding1;
+	__u16 view;
+	__u32 padding2;
+};
+
+#define KVMI_CTX_DATA_SIZE	256
+
+/**
+ * struct kvmi_event_pf_reply - follows the struct kvmi_event_reply
+ * @ctx_addr: linear address of data that the instruction reads instead of memory
+ * @ctx_size: how much of it there is
+ * @singlestep: zero
+ * @rep_complete: do not ask again for a string instruction's other iterations
+ * @padding: zero
+ * @ctx_data: the data
+ */
+struct kvmi_event_pf_reply {
+	__u64 ctx_addr;
+	__u32 ctx_size;
+	__u8 singlestep;
+	__u8 rep_complete;
+	__u16 padding;
+	__u8 ctx_data[KVMI_CTX_DATA_SIZE];
 };
 
 #endif /* _UAPI_LINUX_KVMI_H */

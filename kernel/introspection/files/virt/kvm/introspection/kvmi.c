@@ -197,6 +197,7 @@ static int kvmi_hook_locked(struct kvm *kvm, struct kvmi *kvmi)
 	if (r)
 		return r;
 
+	kvmi_arch_hook(kvm);
 	kvmi_set_hooked(kvm, kvmi);
 	wake_up_process(kvmi->recv);
 	return 0;
@@ -237,6 +238,7 @@ static void kvmi_unhook(struct kvm *kvm)
 	if (kvmi) {
 		kvmi_set_hooked(kvm, NULL);
 		kvmi_stop(kvmi);
+		kvmi_arch_unhook(kvm);
 		kvmi_vcpus_reset(kvm);
 		kvmi_free(kvmi);
 	}
@@ -279,6 +281,7 @@ static int kvmi_set_allow(struct kvm *kvm,
 void kvmi_destroy_vm(struct kvm *kvm)
 {
 	kvmi_unhook(kvm);
+	kvmi_arch_destroy(kvm);
 	mutex_destroy(&kvm->introspection.lock);
 }
 

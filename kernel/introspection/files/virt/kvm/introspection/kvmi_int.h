@@ -19,7 +19,9 @@
 
 /* Events of the VM, and of its vCPUs. */
 #define KVMI_VM_EVENTS		BIT_ULL(KVMI_EVENT_UNHOOK)
-#define KVMI_VCPU_EVENTS	BIT_ULL(KVMI_EVENT_PAUSE_VCPU)
+#define KVMI_VCPU_EVENTS	(BIT_ULL(KVMI_EVENT_PF) | \
+				 BIT_ULL(KVMI_EVENT_PAUSE_VCPU) | \
+				 KVMI_ARCH_EVENTS)
 
 struct kvmi_vcpu_command;
 
@@ -113,17 +115,47 @@ int kvmi_msg_reply(struct kvmi *kvmi, const struct kvmi_msg_hdr *command,
 		   int err, const void *data, size_t size);
 int kvmi_msg_send_unhook(struct kvmi *kvmi);
 int kvmi_msg_send_event(struct kvmi *kvmi, struct kvm_vcpu *vcpu,
-			const struct kvmi_event *event);
+			const struct kvmi_event *event, const void *data,
+			size_t size);
 int kvmi_check_event_id(struct kvmi *kvmi, u16 id, u64 events);
 
 /* kvmi_vcpu.c */
 void kvmi_vcpus_reset(struct kvm *kvm);
 bool kvmi_vcpu_knows(u16 id);
 int kvmi_vcpu_receive(struct kvmi *kvmi, const struct kvmi_msg_hdr *hdr);
+struct kvm_vcpu *kvmi_vcpu_get(struct kvmi *kvmi);
+
+/* kvmi_event.c */
 int kvmi_vcpu_answer(struct kvmi *kvmi, u32 seq);
 void kvmi_vcpu_asks(struct kvm_vcpu *vcpu, u8 event, u32 seq);
+bool kvmi_vcpu_ask(struct kvm_vcpu *vcpu, const struct kvmi_vcpu_event *event);
+struct kvmi_watch *kvmi_vcpu_watch(struct kvm_vcpu *vcpu, u64 session);
+void kvmi_vcpu_check_watch(struct kvm_vcpu *vcpu, struct kvmi *kvmi);
+void kvmi_vcpu_send(struct kvmi *kvmi, struct kvm_vcpu *vcpu);
+int kvmi_vcpu_finish(struct kvm_vcpu *vcpu);
+
+/* kvmi_access.c */
+void kvmi_vcpu_grant(struct kvm_vcpu *vcpu);
+
+/* arch/.../kvmi_page.c */
+void kvmi_arch_hook(struct kvm *kvm);
+void kvmi_arch_unhook(struct kvm *kvm);
+void kvmi_arch_destroy(struct kvm *kvm);
+u8 kvmi_arch_get_page_access(struct kvm *kvm, u64 gpa);
+int kvmi_arch_set_page_access(struct kvm *kvm, u64 gpa, u8 access);
 
 /* arch/.../kvmi.c */
+size_t kvmi_arch_reply_size(u8 event);
+bool kvmi_arch_may_retry(u8 event);
+bool kvmi_arch_reply_valid(u8 event, const union kvmi_reply_data *reply);
+int kvmi_arch_finish_event(struct kvm_vcpu *vcpu);
+int kvmi_arch_update_watch(struct kvm_vcpu *vcpu);
+int kvmi_arch_control_events(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			     void *out, size_t *size);
+int kvmi_arch_control_cr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			 void *out, size_t *size);
+int kvmi_arch_control_msr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			  void *out, size_t *size);
 void kvmi_arch_setup_event(struct kvm_vcpu *vcpu, struct kvmi_event_arch *event);
 int kvmi_arch_get_vcpu_info(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			    void *out, size_t *size);

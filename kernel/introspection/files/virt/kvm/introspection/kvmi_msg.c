@@ -47,10 +47,19 @@ static int kvmi_check_command_id(struct kvmi *kvmi, u16 id)
 	}
 	if (!((kvmi->allow.commands | KVMI_ALWAYS_ALLOWED) & BIT_ULL(id)))
 		return -KVM_EPERM;
-	/* What comes of it is the event. */
-	if (id == KVMI_PAUSE_VCPU)
+	/* What comes of these is the event. */
+	switch (id) {
+	case KVMI_PAUSE_VCPU:
 		return kvmi_check_event_id(kvmi, KVMI_EVENT_PAUSE_VCPU, KVMI_VCPU_EVENTS);
-	return 0;
+	case KVMI_CONTROL_CR:
+		return kvmi_check_event_id(kvmi, KVMI_EVENT_CR, KVMI_VCPU_EVENTS);
+	case KVMI_CONTROL_MSR:
+		return kvmi_check_event_id(kvmi, KVMI_EVENT_MSR, KVMI_VCPU_EVENTS);
+	case KVMI_SET_PAGE_ACCESS:
+		return kvmi_check_event_id(kvmi, KVMI_EVENT_PF, KVMI_VCPU_EVENTS);
+	default:
+		return 0;
+	}
 }
 
 /**
@@ -157,6 +166,44 @@ static int kvmi_write_physical(struct kvmi *kvmi, size_t *size)
 	return kvmi_mem_write(kvmi->kvm, arg->gpa, arg->data, arg->size);
 }
 
+static int kvmi_get_page_access(struct kvmi *kvmi, size_t *size)
+{
+	const struct kvmi_get_page_access *arg = (void *)kvmi->in;
+	int i;
+
+	if (arg->view || arg->padding ||
+	    kvmi->in_size != struct_size(arg, gpa, arg->count))
+		return -KVM_EINVAL;
+
+	for (i = 0; i < arg->count; i++)
+		kvmi->out[i] = kvmi_arch_get_page_access(kvmi->kvm, arg->gpa[i]);
+	*size = arg->count;
+	return 0;
+}
+
+static int kvmi_set_one_page_access(struct kvmi *kvmi,
+				    const struct kvmi_page_access_entry *entry)
+{
+	if (entry->padding1 || entry->padding2 || entry->padding3)
+		return -KVM_EINVAL;
+	return kvmi_arch_set_page_access(kvmi->kvm, entry->gpa, entry->access);
+}
+
+/* What comes before an entry that cannot be set is set. */
+static int kvmi_set_page_access(struct kvmi *kvmi, size_t *size)
+{
+	const struct kvmi_set_page_access *arg = (void *)kvmi->in;
+	int i, r = 0;
+
+	if (arg->view || arg->padding ||
+	    kvmi->in_size != struct_size(arg, entries, arg->count))
+		return -KVM_EINVAL;
+
+	for (i = 0; i < arg->count && !r; i++)
+		r = kvmi_set_one_page_access(kvmi, &arg->entries[i]);
+	return r;
+}
+
 static int kvmi_control_cmd_response(struct kvmi *kvmi, size_t *size)
 {
 	const struct kvmi_control_cmd_response *arg = (void *)kvmi->in;
@@ -206,6 +253,16 @@ static const struct kvmi_command kvmi_commands[] = {
 		.size	= sizeof(struct kvmi_write_physical),
 		.more	= true,
 		.handle	= kvmi_write_physical,
+	},
+	[KVMI_GET_PAGE_ACCESS] = {
+		.size	= sizeof(struct kvmi_get_page_access),
+		.more	= true,
+		.handle	= kvmi_get_page_access,
+	},
+	[KVMI_SET_PAGE_ACCESS] = {
+		.size	= sizeof(struct kvmi_set_page_access),
+		.more	= true,
+		.handle	= kvmi_set_page_access,
 	},
 	[KVMI_CONTROL_CMD_RESPONSE] = {
 		.size	= sizeof(struct kvmi_control_cmd_response),
@@ -316,19 +373,23 @@ int kvmi_msg_handle(struct kvmi *kvmi)
  * @kvmi: the connection, with a reference
  * @vcpu: the vCPU that is going to wait for the answer, NULL if there is none
  * @event: the event
+ * @data: what it has of its own
+ * @size: size of that
  *
  * Return: 0, or an error of the socket, which ends the connection.
  */
 int kvmi_msg_send_event(struct kvmi *kvmi, struct kvm_vcpu *vcpu,
-			const struct kvmi_event *event)
+			const struct kvmi_event *event, const void *data,
+			size_t size)
 {
 	struct kvmi_msg_hdr hdr = {
 		.id = KVMI_EVENT,
-		.size = event->size,
+		.size = event->size + size,
 	};
 	struct kvec vec[] = {
 		{ &hdr, sizeof(hdr) },
 		{ (void *)event, event->size },
+		{ (void *)data, size },
 	};
 	int r;
 
@@ -336,7 +397,7 @@ int kvmi_msg_send_event(struct kvmi *kvmi, struct kvm_vcpu *vcpu,
 	hdr.seq = ++kvmi->event_seq;
 	if (vcpu)
 		kvmi_vcpu_asks(vcpu, event->event, hdr.seq);
-	r = kvmi_sock_write(kvmi, vec, ARRAY_SIZE(vec));
+	r = kvmi_sock_write(kvmi, vec, size ? 3 : 2);
 	if (!r)
 		kvmi->kvm->stat.generic.introspection_events++;
 	mutex_unlock(&kvmi->send_lock);
@@ -362,5 +423,5 @@ int kvmi_msg_send_unhook(struct kvmi *kvmi)
 	if (!(READ_ONCE(kvmi->vm_events) & BIT_ULL(KVMI_EVENT_UNHOOK)))
 		return -EAGAIN;
 
-	return kvmi_msg_send_event(kvmi, NULL, &event);
+	return kvmi_msg_send_event(kvmi, NULL, &event, NULL, 0);
 }

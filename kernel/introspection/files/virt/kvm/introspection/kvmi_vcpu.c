@@ -1,6 +1,6 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
- * KVM introspection: vCPUs, their commands and their events.
+ * KVM introspection: vCPUs, their commands, and waiting for the tool.
  *
  * Only a vCPU's own thread touches the vCPU. The receiving thread leaves it
  * jobs and answers in struct kvmi_vcpu and makes a request; the vCPU's thread
@@ -32,14 +32,16 @@
  * @size: size of its arguments, without the header
  * @more: whether data may follow them
  * @in_event: whether the vCPU must be waiting for the answer to an event
+ * @check: looks at the arguments in the receiving thread first
  * @receive: does it in the receiving thread; the arguments are in kvmi->in
  * @handle: otherwise, does it in the vCPU's thread, with kvm->srcu held; the
- *	size bytes of the reply go to out. Both return 0 or a negative KVM_E*.
+ *	size bytes of the reply go to out. All return 0 or a negative KVM_E*.
  */
 struct kvmi_vcpu_command {
 	size_t size;
 	bool more;
 	bool in_event;
+	int (*check)(struct kvmi *kvmi);
 	int (*receive)(struct kvmi *kvmi, struct kvm_vcpu *vcpu);
 	int (*handle)(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 		      void *out, size_t *size);
@@ -51,6 +53,7 @@ enum kvmi_step {
 	KVMI_STEP_JOB,
 	KVMI_STEP_SEND,
 	KVMI_STEP_WAIT,
+	KVMI_STEP_FINISH,	/* do what the tool has answered */
 	KVMI_STEP_CRASH,
 };
 
@@ -62,6 +65,15 @@ void kvmi_vcpu_init(struct kvm_vcpu *vcpu)
 {
 	spin_lock_init(&vcpu->introspection.lock);
 	INIT_LIST_HEAD(&vcpu->introspection.jobs);
+}
+
+/**
+ * kvmi_vcpu_destroy() - free what is left of introspection with a vCPU
+ * @vcpu: the vCPU, of a VM that is not hooked any more
+ */
+void kvmi_vcpu_destroy(struct kvm_vcpu *vcpu)
+{
+	kfree(vcpu->introspection.watch);
 }
 
 static void kvmi_vcpu_reset(struct kvmi_vcpu *v)
@@ -80,6 +92,17 @@ static void kvmi_vcpu_reset(struct kvmi_vcpu *v)
 		kfree(job);
 }
 
+/*
+ * Call the vCPU's thread. The order matters: whoever has cleared UNBLOCK looks
+ * for the other request afterwards, before the vCPU blocks.
+ */
+static void kvmi_vcpu_request(struct kvm_vcpu *vcpu)
+{
+	kvm_make_request(KVM_REQ_INTROSPECTION, vcpu);
+	kvm_make_request(KVM_REQ_UNBLOCK, vcpu);
+	kvm_vcpu_kick(vcpu);
+}
+
 /**
  * kvmi_vcpus_reset() - forget what a tool has left with the vCPUs
  * @kvm: the VM, between two connections
@@ -91,19 +114,12 @@ void kvmi_vcpus_reset(struct kvm *kvm)
 
 	lockdep_assert_held(&kvm->introspection.lock);
 
-	kvm_for_each_vcpu(i, vcpu, kvm)
+	kvm_for_each_vcpu(i, vcpu, kvm) {
 		kvmi_vcpu_reset(&vcpu->introspection);
-}
-
-/*
- * Call the vCPU's thread. The order matters: whoever has cleared UNBLOCK looks
- * for the other request afterwards, before the vCPU blocks.
- */
-static void kvmi_vcpu_request(struct kvm_vcpu *vcpu)
-{
-	kvm_make_request(KVM_REQ_INTROSPECTION, vcpu);
-	kvm_make_request(KVM_REQ_UNBLOCK, vcpu);
-	kvm_vcpu_kick(vcpu);
+		/* Only its own thread can stop watching it. */
+		if (READ_ONCE(vcpu->introspection.watch))
+			kvmi_vcpu_request(vcpu);
+	}
 }
 
 /* Wait until the vCPU, which has been called, has left the guest. */
@@ -141,8 +157,7 @@ static int kvmi_pause_vcpu(struct kvmi *kvmi, struct kvm_vcpu *vcpu)
 	return 0;
 }
 
-/* The one event there is follows a command each time: nothing to switch. */
-static int kvmi_control_events(struct kvmi *kvmi, struct kvm_vcpu *vcpu)
+static int kvmi_check_control_events(struct kvmi *kvmi)
 {
 	const struct kvmi_control_events *arg = kvmi_vcpu_arg(kvmi->in);
 
@@ -161,7 +176,16 @@ static const struct kvmi_vcpu_command kvmi_vcpu_commands[] = {
 	},
 	[KVMI_CONTROL_EVENTS] = {
 		.size	= sizeof(struct kvmi_control_events),
-		.receive = kvmi_control_events,
+		.check	= kvmi_check_control_events,
+		.handle	= kvmi_arch_control_events,
+	},
+	[KVMI_CONTROL_CR] = {
+		.size	= sizeof(struct kvmi_control_cr),
+		.handle	= kvmi_arch_control_cr,
+	},
+	[KVMI_CONTROL_MSR] = {
+		.size	= sizeof(struct kvmi_control_msr),
+		.handle	= kvmi_arch_control_msr,
 	},
 	[KVMI_GET_REGISTERS] = {
 		.size	= sizeof(struct kvmi_get_registers),
@@ -211,8 +235,15 @@ bool kvmi_vcpu_knows(u16 id)
 	return kvmi_vcpu_find_command(id);
 }
 
-/* The vCPU that a message in kvmi->in is about, NULL if there is none. */
-static struct kvm_vcpu *kvmi_vcpu_get(struct kvmi *kvmi)
+/**
+ * kvmi_vcpu_get() - the vCPU that the message is about
+ * @kvmi: the connection, with a message in its buffer
+ *
+ * Return: the vCPU, NULL if there is none.
+ *
+ * Context: the receiving thread.
+ */
+struct kvm_vcpu *kvmi_vcpu_get(struct kvmi *kvmi)
 {
 	const struct kvmi_vcpu_hdr *hdr = (void *)kvmi->in;
 
@@ -279,81 +310,19 @@ int kvmi_vcpu_receive(struct kvmi *kvmi, const struct kvmi_msg_hdr *hdr)
 	const struct kvmi_vcpu_command *command = kvmi_vcpu_find_command(hdr->id);
 	size_t size = sizeof(struct kvmi_vcpu_hdr) + command->size;
 	struct kvm_vcpu *vcpu;
+	int r;
 
 	if (command->more ? hdr->size < size : hdr->size != size)
 		return -KVM_EINVAL;
 	vcpu = kvmi_vcpu_get(kvmi);
 	if (!vcpu)
 		return -KVM_EINVAL;
+	r = command->check ? command->check(kvmi) : 0;
+	if (r)
+		return r;
 	if (command->receive)
 		return command->receive(kvmi, vcpu);
 	return kvmi_vcpu_queue(kvmi, vcpu, command, hdr);
-}
-
-static bool kvmi_action_allowed(u8 event, u8 action)
-{
-	switch (action) {
-	case KVMI_EVENT_ACTION_CONTINUE:
-	case KVMI_EVENT_ACTION_CRASH:
-		return true;
-	default:
-		return false;
-	}
-}
-
-/**
- * kvmi_vcpu_answer() - take the tool's answer to an event
- * @kvmi: the connection, with the answer in its buffer
- * @seq: the sequence number of the event
- *
- * Return: 0, or -EPROTO if this answers no event that any vCPU waits with, or
- * in a way that the event does not allow.
- *
- * Context: the receiving thread.
- */
-int kvmi_vcpu_answer(struct kvmi *kvmi, u32 seq)
-{
-	const struct kvmi_event_reply *reply = kvmi_vcpu_arg(kvmi->in);
-	struct kvm_vcpu *vcpu;
-	struct kvmi_vcpu *v;
-	int r = -EPROTO;
-
-	if (kvmi->in_size != sizeof(struct kvmi_vcpu_hdr) + sizeof(*reply))
-		return -EPROTO;
-	vcpu = kvmi_vcpu_get(kvmi);
-	if (!vcpu || reply->padding1 || reply->padding2 ||
-	    !kvmi_action_allowed(reply->event, reply->action))
-		return -EPROTO;
-
-	v = &vcpu->introspection;
-	spin_lock(&v->lock);
-	if (v->state == KVMI_VCPU_ASKING && v->seq == seq && v->event == reply->event) {
-		v->action = reply->action;
-		v->state = KVMI_VCPU_ANSWERED;
-		r = 0;
-	}
-	spin_unlock(&v->lock);
-	wake_up_all(&kvmi->wait);
-	return r;
-}
-
-/**
- * kvmi_vcpu_asks() - note the event that a vCPU is about to wait with
- * @vcpu: the vCPU
- * @event: the event's id
- * @seq: its sequence number
- *
- * The tool does not see the event before this was called.
- */
-void kvmi_vcpu_asks(struct kvm_vcpu *vcpu, u8 event, u32 seq)
-{
-	struct kvmi_vcpu *v = &vcpu->introspection;
-
-	spin_lock(&v->lock);
-	v->event = event;
-	v->seq = seq;
-	v->state = KVMI_VCPU_ASKING;
-	spin_unlock(&v->lock);
 }
 
 static void kvmi_vcpu_do(struct kvm_vcpu *vcpu, struct kvmi_job *job)
@@ -390,8 +359,8 @@ static enum kvmi_step kvmi_vcpu_next(struct kvmi_vcpu *v, struct kvmi_job **job)
 	spin_lock(&v->lock);
 	if (v->state == KVMI_VCPU_ANSWERED && list_empty(&v->jobs)) {
 		v->state = KVMI_VCPU_IDLE;
-		if (v->action == KVMI_EVENT_ACTION_CRASH)
-			step = KVMI_STEP_CRASH;
+		step = v->action == KVMI_EVENT_ACTION_CRASH ? KVMI_STEP_CRASH :
+							      KVMI_STEP_FINISH;
 	}
 	if (!list_empty(&v->jobs)) {
 		*job = list_first_entry(&v->jobs, struct kvmi_job, link);
@@ -400,8 +369,11 @@ static enum kvmi_step kvmi_vcpu_next(struct kvmi_vcpu *v, struct kvmi_job **job)
 		step = KVMI_STEP_JOB;
 	} else if (v->state == KVMI_VCPU_ASKING) {
 		step = KVMI_STEP_WAIT;
+	} else if (v->state == KVMI_VCPU_DUE) {
+		step = KVMI_STEP_SEND;
 	} else if (v->pauses && step == KVMI_STEP_GO_ON) {
 		v->pauses--;
+		v->pending = (struct kvmi_vcpu_event){ .id = KVMI_EVENT_PAUSE_VCPU };
 		step = KVMI_STEP_SEND;
 	}
 	spin_unlock(&v->lock);
@@ -418,20 +390,6 @@ static bool kvmi_vcpu_may_go_on(struct kvmi *kvmi, struct kvmi_vcpu *v)
 	return r || READ_ONCE(kvmi->broken);
 }
 
-static void kvmi_vcpu_send_pause(struct kvmi *kvmi, struct kvm_vcpu *vcpu)
-{
-	struct kvmi_event event = {
-		.size = sizeof(event),
-		.vcpu = vcpu->vcpu_idx,
-		.event = KVMI_EVENT_PAUSE_VCPU,
-	};
-
-	kvm_vcpu_srcu_read_lock(vcpu);
-	kvmi_arch_setup_event(vcpu, &event.arch);
-	kvm_vcpu_srcu_read_unlock(vcpu);
-	kvmi_msg_send_event(kvmi, vcpu, &event);
-}
-
 /* Do the next thing, if there is one and someone to do it for. */
 static enum kvmi_step kvmi_vcpu_step(struct kvm_vcpu *vcpu)
 {
@@ -440,13 +398,14 @@ static enum kvmi_step kvmi_vcpu_step(struct kvm_vcpu *vcpu)
 	struct kvmi_job *job;
 	enum kvmi_step step;
 
+	kvmi_vcpu_check_watch(vcpu, kvmi);
 	/* Unhook throws away what a broken connection has left. */
 	if (!kvmi)
 		return KVMI_STEP_GO_ON;
 
 	step = kvmi_vcpu_next(v, &job);
 	if (step == KVMI_STEP_SEND)
-		kvmi_vcpu_send_pause(kvmi, vcpu);
+		kvmi_vcpu_send(kvmi, vcpu);
 	else if (step == KVMI_STEP_WAIT)
 		wait_event_interruptible(kvmi->wait, kvmi_vcpu_may_go_on(kvmi, v));
 	kvmi_put(kvmi);
@@ -466,12 +425,19 @@ static int kvmi_vcpu_crash(struct kvm_vcpu *vcpu)
 
 static int kvmi_vcpu_steps(struct kvm_vcpu *vcpu)
 {
+	int r;
+
 	for (;;) {
 		switch (kvmi_vcpu_step(vcpu)) {
 		case KVMI_STEP_GO_ON:
 			return 1;
 		case KVMI_STEP_CRASH:
 			return kvmi_vcpu_crash(vcpu);
+		case KVMI_STEP_FINISH:
+			r = kvmi_vcpu_finish(vcpu);
+			if (r <= 0)
+				return r;
+			break;
 		default:
 			break;
 		}

@@ -280,20 +280,29 @@ struct outcomes {
 	int broken;	/* there was no way to tell the tool */
 };
 
+/* A command for a vCPU. */
+struct question {
+	uint16_t id;
+	uint64_t arg;
+	int arg_size;
+	int reply_size;
+};
+
 /* Returns whether something failed. */
-static bool ask_vcpu(struct machine *m, int nth, int n, struct outcomes *outcomes)
+static bool ask_vcpu(struct machine *m, const struct question *question, int nth, int n,
+		     struct outcomes *outcomes)
 {
 	struct {
 		struct kvmi_msg_hdr hdr;
 		struct kvmi_error_code code;
 	} reply;
 	ssize_t received;
-	uint64_t khz;
+	uint64_t data;
 	bool failed;
 	int why;
 
 	fail_alloc_arm(nth, n);
-	send_command(m, KVMI_GET_VCPU_INFO, 0, NULL, 0);
+	send_command(m, question->id, 0, &question->arg, question->arg_size);
 	received = recv(m->tool, &reply, sizeof(reply), MSG_WAITALL);
 	if (received != sizeof(reply)) {
 		why = wait_for_broken(m->control);
@@ -310,15 +319,17 @@ static bool ask_vcpu(struct machine *m, int nth, int n, struct outcomes *outcome
 		TEST_ASSERT_EQ(vcpu_ping(m, 0), 0);
 		outcomes->refused++;
 	} else {
-		TEST_ASSERT(recv(m->tool, &khz, sizeof(khz), MSG_WAITALL) == sizeof(khz),
-			    "half a reply");
+		if (question->reply_size)
+			TEST_ASSERT(recv(m->tool, &data, question->reply_size, MSG_WAITALL) ==
+				    question->reply_size, "half a reply");
 		outcomes->done++;
 	}
 	return failed;
 }
 
 /* Ask a vCPU until no allocation of a thread fails any more; the guest goes on. */
-static struct outcomes ask_with_failures(struct machine *m, bool vcpus_thread)
+static struct outcomes ask_with_failures(struct machine *m, const struct question *question,
+					 bool vcpus_thread)
 {
 	struct outcomes outcomes = {};
 	struct kvm_control_event event;
@@ -327,7 +338,7 @@ static struct outcomes ask_with_failures(struct machine *m, bool vcpus_thread)
 
 	for (n = 1; failed; n++) {
 		nth = fail_alloc_open(vcpus_thread ? m->cpu[0].tid : receiving_thread());
-		failed = ask_vcpu(m, nth, n, &outcomes);
+		failed = ask_vcpu(m, question, nth, n, &outcomes);
 		close(nth);
 		cpu_wait_counting(&m->cpu[0]);
 		machine_unhook(m);
@@ -338,9 +349,14 @@ static struct outcomes ask_with_failures(struct machine *m, bool vcpus_thread)
 	return outcomes;
 }
 
+static const struct question get_vcpu_info = {
+	.id = KVMI_GET_VCPU_INFO,
+	.reply_size = sizeof(struct kvmi_get_vcpu_info_reply),
+};
+
 TEST_F(nomem_vcpu, job)
 {
-	struct outcomes outcomes = ask_with_failures(self->m, false);
+	struct outcomes outcomes = ask_with_failures(self->m, &get_vcpu_info, false);
 
 	EXPECT_GT(outcomes.done, 0);
 	EXPECT_EQ(0, outcomes.broken);
@@ -350,13 +366,31 @@ TEST_F(nomem_vcpu, job)
 
 TEST_F(nomem_vcpu, answer)
 {
-	struct outcomes outcomes = ask_with_failures(self->m, true);
+	struct outcomes outcomes = ask_with_failures(self->m, &get_vcpu_info, true);
 
 	EXPECT_GT(outcomes.done, 0);
 	if (!variant->pages) {
 		EXPECT_GT(outcomes.refused, 0);
 		EXPECT_GT(outcomes.broken, 0);
 	}
+}
+
+/* What it takes to remember what the tool wants to see. */
+TEST_F(nomem_vcpu, watch)
+{
+	struct question question = {
+		.id = KVMI_CONTROL_CR,
+		.arg_size = sizeof(struct kvmi_control_cr),
+	};
+	struct outcomes outcomes;
+
+	TEST_ASSERT_EQ(sizeof(struct kvmi_control_cr), sizeof(question.arg));
+	*(struct kvmi_control_cr *)&question.arg = (struct kvmi_control_cr){ .enable = 1, .cr = 3 };
+	outcomes = ask_with_failures(self->m, &question, true);
+	EXPECT_GT(outcomes.done, 0);
+	/* The reply's, and this. */
+	if (!variant->pages)
+		EXPECT_GT(outcomes.refused, 1);
 }
 
 int main(int argc, char **argv)

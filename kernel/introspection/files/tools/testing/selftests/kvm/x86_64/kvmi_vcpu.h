@@ -280,6 +280,24 @@ static inline int command(struct machine *m, uint16_t id, uint16_t vcpu, const v
 	return err;
 }
 
+/* A command for the VM, while vCPUs send events. */
+static inline int tool_command_in(struct machine *m, uint16_t id, const void *arg,
+				  uint16_t size, void *data, uint16_t data_size)
+{
+	struct message reply;
+
+	TEST_ASSERT(!tool_send(m->tool, id, ++m->seq, arg, size), "send: %s", strerror(errno));
+	next_reply(m, &reply);
+	TEST_ASSERT_EQ(reply.hdr.id, id);
+	TEST_ASSERT_EQ(reply.hdr.seq, m->seq);
+	if (!reply.reply.code.err) {
+		TEST_ASSERT_EQ(reply.hdr.size, sizeof(reply.reply.code) + data_size);
+		if (data_size)
+			memcpy(data, reply.reply.data, data_size);
+	}
+	return reply.reply.code.err;
+}
+
 static inline int pause_vcpu(struct machine *m, uint16_t vcpu, uint8_t wait)
 {
 	struct kvmi_pause_vcpu arg = { .wait = wait };
@@ -322,6 +340,42 @@ static inline void pause_all(struct machine *m, struct message *events)
 		TEST_ASSERT(event.event.vcpu < m->vcpus, "an event of vCPU %d", event.event.vcpu);
 		events[event.event.vcpu] = event;
 	}
+}
+
+static inline int control_events(struct machine *m, uint16_t vcpu, uint16_t event, uint8_t enable)
+{
+	struct kvmi_control_events arg = { .event_id = event, .enable = enable };
+
+	return command(m, KVMI_CONTROL_EVENTS, vcpu, &arg, sizeof(arg), NULL, 0);
+}
+
+/* Answer with @size bytes of the value. */
+static inline void answer_sized(struct machine *m, const struct message *event, uint8_t action,
+				uint64_t value, int size)
+{
+	struct {
+		struct kvmi_vcpu_hdr hdr;
+		struct kvmi_event_reply reply;
+		uint64_t value;
+		uint8_t more;
+	} message = {
+		.hdr.vcpu = event->event.vcpu,
+		.reply = { .action = action, .event = event->event.event },
+		.value = value,
+	};
+
+	TEST_ASSERT(!tool_send(m->tool, KVMI_EVENT_REPLY, event->hdr.seq, &message,
+			       sizeof(message.hdr) + sizeof(message.reply) + size),
+		    "send: %s", strerror(errno));
+}
+
+/* The event's own part, of an event that can be no other one. */
+static inline void *own_part(const struct message *event, uint8_t id, size_t size)
+{
+	TEST_ASSERT_EQ(event->event.event, id);
+	TEST_ASSERT_EQ(event->event.size, sizeof(struct kvmi_event));
+	TEST_ASSERT_EQ(event->hdr.size, sizeof(struct kvmi_event) + size);
+	return (void *)(event->raw + sizeof(struct kvmi_event));
 }
 
 #endif /* SELFTEST_KVMI_VCPU_H */

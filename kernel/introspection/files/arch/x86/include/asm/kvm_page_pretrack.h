@@ -1,0 +1,66 @@
+/* SPDX-License-Identifier: GPL-2.0-only */
+#ifndef _ASM_X86_KVM_PAGE_PRETRACK_H
+#define _ASM_X86_KVM_PAGE_PRETRACK_H
+
+#ifdef CONFIG_KVM_PAGE_PRETRACK
+
+#include <linux/kvm_types.h>
+#include <linux/list.h>
+#include <linux/mutex.h>
+#include <linux/xarray.h>
+
+struct kvm;
+struct kvm_memory_slot;
+struct kvm_vcpu;
+
+/**
+ * struct kvm_page_pretrack_node - someone who is called before accesses
+ * @node: in the VM's list
+ * @preread: before @bytes bytes at @gpa are read; may put them into @new and
+ *	set @data_ready, and then the guest gets these
+ * @prewrite: before the @bytes bytes at @new are written to @gpa
+ * @preexec: before the instruction at @gpa is executed
+ * @executed: an instruction has been emulated, or has raised a fault, after all
+ *	that were called for it returned true; more: it was one iteration of a
+ *	string instruction that has not come to its end
+ * @create_slot: before the guest can see a new memory slot, with
+ *	kvm->slots_lock held; may be NULL
+ *
+ * The first three return false if the access must not happen now. The guest
+ * then executes its instruction again. All nodes are called in any case. @gva
+ * is the linear address.
+ *
+ * Context: the vCPU's thread in the middle of KVM_RUN, with kvm->srcu held.
+ */
+struct kvm_page_pretrack_node {
+	struct hlist_node node;
+	bool (*preread)(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva, u8 *new,
+			int bytes, struct kvm_page_pretrack_node *node,
+			bool *data_ready);
+	bool (*prewrite)(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
+			 const u8 *new, int bytes,
+			 struct kvm_page_pretrack_node *node);
+	bool (*preexec)(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
+			struct kvm_page_pretrack_node *node);
+	void (*executed)(struct kvm_vcpu *vcpu, bool more,
+			 struct kvm_page_pretrack_node *node);
+	void (*create_slot)(struct kvm *kvm, struct kvm_memory_slot *slot,
+			    unsigned long npages,
+			    struct kvm_page_pretrack_node *node);
+};
+
+/**
+ * struct kvm_page_pretrack - pages of a VM that are watched
+ * @pages: what is watched of a page, by its gfn
+ * @lock: serializes changes of @pages and of @nodes
+ * @nodes: whom to call before accesses; read with kvm->srcu held
+ */
+struct kvm_page_pretrack {
+	struct xarray pages;
+	struct mutex lock;	/* serializes changes */
+	struct hlist_head nodes;
+};
+
+#endif /* CONFIG_KVM_PAGE_PRETRACK */
+
+#endif /* _ASM_X86_KVM_PAGE_PRETRACK_H */

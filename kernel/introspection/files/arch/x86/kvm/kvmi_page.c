@@ -1,0 +1,147 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM introspection: the pages that a tool watches.
+ */
+#include <linux/kvm_host.h>
+#include <uapi/linux/kvm_para.h>
+
+#include "../../../virt/kvm/introspection/kvmi_int.h"
+#include "mmu.h"
+#include "mmu/page_pretrack.h"
+#include "x86.h"
+
+#define KVMI_PAGE_ACCESS_ALL	(KVMI_PAGE_ACCESS_R | KVMI_PAGE_ACCESS_W | \
+				 KVMI_PAGE_ACCESS_X)
+
+static bool kvmi_may_access(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva, u8 what)
+{
+	struct kvmi_vcpu_event event = {
+		.id = KVMI_EVENT_PF,
+		.size = sizeof(event.data.pf),
+		.rip = kvm_get_linear_rip(vcpu),
+		.data.pf.gva = gva,
+		.data.pf.gpa = gpa,
+		.data.pf.access = what,
+	};
+
+	return kvmi_vcpu_may_access(vcpu, &event);
+}
+
+static bool kvmi_preread(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva, u8 *new,
+			 int bytes, struct kvm_page_pretrack_node *node,
+			 bool *data_ready)
+{
+	if (!kvmi_may_access(vcpu, gpa, gva, KVMI_PAGE_ACCESS_R))
+		return false;
+	*data_ready = kvmi_vcpu_custom_read(vcpu, gva, new, bytes);
+	return true;
+}
+
+static bool kvmi_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
+			  const u8 *new, int bytes,
+			  struct kvm_page_pretrack_node *node)
+{
+	return kvmi_may_access(vcpu, gpa, gva, KVMI_PAGE_ACCESS_W);
+}
+
+static bool kvmi_preexec(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
+			 struct kvm_page_pretrack_node *node)
+{
+	return kvmi_may_access(vcpu, gpa, gva, KVMI_PAGE_ACCESS_X);
+}
+
+static void kvmi_executed(struct kvm_vcpu *vcpu, bool more,
+			  struct kvm_page_pretrack_node *node)
+{
+	kvmi_vcpu_executed(vcpu, more);
+}
+
+/**
+ * kvmi_arch_hook() - prepare for a tool that watches pages
+ * @kvm: the VM
+ */
+void kvmi_arch_hook(struct kvm *kvm)
+{
+	struct kvm_page_pretrack_node *node = &kvm->arch.kvmi_node;
+
+	lockdep_assert_held(&kvm->introspection.lock);
+
+	/* It stays, and says yes to everything while no tool is there. */
+	if (!hlist_unhashed(&node->node))
+		return;
+	node->preread = kvmi_preread;
+	node->prewrite = kvmi_prewrite;
+	node->preexec = kvmi_preexec;
+	node->executed = kvmi_executed;
+	kvm_page_pretrack_register(kvm, node);
+}
+
+/**
+ * kvmi_arch_unhook() - forget the pages that a tool watched
+ * @kvm: the VM, whose vCPUs do not wait for the tool any more
+ */
+void kvmi_arch_unhook(struct kvm *kvm)
+{
+	lockdep_assert_held(&kvm->introspection.lock);
+
+	kvm_page_pretrack_clear(kvm);
+}
+
+/**
+ * kvmi_arch_destroy() - undo what kvmi_arch_hook() did for good
+ * @kvm: the VM, which nothing will hook any more
+ */
+void kvmi_arch_destroy(struct kvm *kvm)
+{
+	if (!hlist_unhashed(&kvm->arch.kvmi_node.node))
+		kvm_page_pretrack_unregister(kvm, &kvm->arch.kvmi_node);
+}
+
+/**
+ * kvmi_arch_get_page_access() - what the guest may do to a page without an event
+ * @kvm: the VM
+ * @gpa: an address in the page
+ *
+ * Return: mask of KVMI_PAGE_ACCESS_*
+ */
+u8 kvmi_arch_get_page_access(struct kvm *kvm, u64 gpa)
+{
+	unsigned int modes = kvm_page_pretrack_modes(kvm, gpa_to_gfn(gpa));
+	u8 access = 0;
+
+	if (!(modes & KVM_PAGE_TRACK_PREREAD))
+		access |= KVMI_PAGE_ACCESS_R;
+	if (!(modes & KVM_PAGE_TRACK_PREWRITE))
+		access |= KVMI_PAGE_ACCESS_W;
+	if (!(modes & KVM_PAGE_TRACK_PREEXEC))
+		access |= KVMI_PAGE_ACCESS_X;
+	return access;
+}
+
+/**
+ * kvmi_arch_set_page_access() - say what the guest may do to a page
+ * @kvm: the VM
+ * @gpa: an address in the page
+ * @access: mask of KVMI_PAGE_ACCESS_*; before anything else there is an event
+ *
+ * Return: 0 or a negative KVM_E*
+ */
+int kvmi_arch_set_page_access(struct kvm *kvm, u64 gpa, u8 access)
+{
+	unsigned int modes = 0;
+	int r;
+
+	if (access & ~KVMI_PAGE_ACCESS_ALL)
+		return -KVM_EINVAL;
+	if (!(access & KVMI_PAGE_ACCESS_R))
+		modes |= KVM_PAGE_TRACK_PREREAD;
+	if (!(access & KVMI_PAGE_ACCESS_W))
+		modes |= KVM_PAGE_TRACK_PREWRITE;
+	if (!(access & KVMI_PAGE_ACCESS_X))
+		modes |= KVM_PAGE_TRACK_PREEXEC;
+
+	r = kvm_page_pretrack_set(kvm, gpa_to_gfn(gpa), modes);
+	if (r)
+		return r == -ENOMEM ? -KVM_ENOMEM : -KVM_EINVAL;
+	return 0;
+}

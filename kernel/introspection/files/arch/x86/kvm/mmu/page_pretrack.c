@@ -1,0 +1,253 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM: calls out before a guest reads, writes or executes certain pages.
+ *
+ * The pages are in an xarray, one entry for each that is watched. Who makes an
+ * SPTE looks there with mmu_lock held. A page is put there first and its SPTEs
+ * are zapped afterwards, under mmu_lock, so there is none left that allows what
+ * is watched when kvm_page_pretrack_set() returns, and no vCPU's TLB has one.
+ */
+#include <linux/lockdep.h>
+#include <linux/rculist.h>
+#include <linux/srcu.h>
+#include <linux/xarray.h>
+
+#include "mmu.h"
+#include "page_pretrack.h"
+#include "x86.h"
+
+/**
+ * kvm_page_pretrack_init() - prepare a new VM for having pages watched
+ * @kvm: the VM, not yet visible to anyone
+ */
+void kvm_page_pretrack_init(struct kvm *kvm)
+{
+	struct kvm_page_pretrack *pretrack = &kvm->arch.page_pretrack;
+
+	xa_init_flags(&pretrack->pages, XA_FLAGS_ACCOUNT);
+	mutex_init(&pretrack->lock);
+	INIT_HLIST_HEAD(&pretrack->nodes);
+}
+
+/**
+ * kvm_page_pretrack_destroy() - forget the pages of a VM
+ * @kvm: the VM, with no vCPU left, and nobody left to be called
+ */
+void kvm_page_pretrack_destroy(struct kvm *kvm)
+{
+	WARN_ON_ONCE(!hlist_empty(&kvm->arch.page_pretrack.nodes));
+	xa_destroy(&kvm->arch.page_pretrack.pages);
+	mutex_destroy(&kvm->arch.page_pretrack.lock);
+}
+
+/**
+ * kvm_page_pretrack_register() - be called before accesses from now on
+ * @kvm: the VM
+ * @node: whom to call
+ */
+void kvm_page_pretrack_register(struct kvm *kvm,
+				struct kvm_page_pretrack_node *node)
+{
+	mutex_lock(&kvm->arch.page_pretrack.lock);
+	hlist_add_head_rcu(&node->node, &kvm->arch.page_pretrack.nodes);
+	mutex_unlock(&kvm->arch.page_pretrack.lock);
+}
+
+/**
+ * kvm_page_pretrack_unregister() - not to be called any more
+ * @kvm: the VM
+ * @node: whom not to call
+ *
+ * Context: waits for calls under way; kvm->srcu must not be held.
+ */
+void kvm_page_pretrack_unregister(struct kvm *kvm,
+				  struct kvm_page_pretrack_node *node)
+{
+	mutex_lock(&kvm->arch.page_pretrack.lock);
+	hlist_del_rcu(&node->node);
+	mutex_unlock(&kvm->arch.page_pretrack.lock);
+	synchronize_srcu(&kvm->srcu);
+}
+
+unsigned int __kvm_page_pretrack_modes(struct kvm *kvm, gfn_t gfn)
+{
+	void *entry = xa_load(&kvm->arch.page_pretrack.pages, gfn);
+
+	return entry ? xa_to_value(entry) : 0;
+}
+
+bool __kvm_page_pretrack_within(struct kvm *kvm, gfn_t gfn, int level)
+{
+	gfn_t pages = KVM_PAGES_PER_HPAGE(level);
+	unsigned long first = gfn & ~(pages - 1);
+
+	return xa_find(&kvm->arch.page_pretrack.pages, &first,
+		       first + pages - 1, XA_PRESENT);
+}
+
+static int kvm_page_pretrack_store(struct kvm *kvm, gfn_t gfn,
+				   unsigned int modes)
+{
+	void *entry = modes ? xa_mk_value(modes) : NULL;
+
+	return xa_err(xa_store(&kvm->arch.page_pretrack.pages, gfn, entry,
+			       GFP_KERNEL_ACCOUNT));
+}
+
+/*
+ * What is zapped comes back at the next fault, as it is allowed to: a large
+ * page around a page that is watched now in small ones, and in one when none of
+ * its pages is watched any more.
+ */
+static void kvm_page_pretrack_zap(struct kvm *kvm, gfn_t gfn)
+{
+	gfn_t pages = 1;
+
+	if (!kvm_page_pretrack_within(kvm, gfn, PG_LEVEL_2M))
+		pages = KVM_PAGES_PER_HPAGE(PG_LEVEL_2M);
+	gfn &= ~(pages - 1);
+	kvm_zap_gfn_range(kvm, gfn, gfn + pages);
+}
+
+/**
+ * kvm_page_pretrack_set() - watch a page, or forget it
+ * @kvm: the VM
+ * @gfn: the page; there need not be memory
+ * @modes: mask of KVM_PAGE_TRACK_PRE*, 0 to forget it
+ *
+ * When this returns, no vCPU can access the page any more without a call, if
+ * it was in guest mode before this was called.
+ *
+ * Return: 0, -EINVAL for an unknown mode, or -ENOMEM with nothing changed.
+ *
+ * Context: may sleep; takes mmu_lock.
+ */
+int kvm_page_pretrack_set(struct kvm *kvm, gfn_t gfn, unsigned int modes)
+{
+	int r = 0;
+
+	if (modes & ~KVM_PAGE_TRACK_PRE || gfn > kvm_mmu_max_gfn())
+		return -EINVAL;
+
+	mutex_lock(&kvm->arch.page_pretrack.lock);
+	if (kvm_page_pretrack_modes(kvm, gfn) != modes) {
+		r = kvm_page_pretrack_store(kvm, gfn, modes);
+		if (!r)
+			kvm_page_pretrack_zap(kvm, gfn);
+	}
+	mutex_unlock(&kvm->arch.page_pretrack.lock);
+	return r;
+}
+
+/**
+ * kvm_page_pretrack_clear() - forget all pages
+ * @kvm: the VM
+ *
+ * Context: may sleep; takes mmu_lock.
+ */
+void kvm_page_pretrack_clear(struct kvm *kvm)
+{
+	unsigned long gfn;
+	void *entry;
+
+	mutex_lock(&kvm->arch.page_pretrack.lock);
+	xa_for_each(&kvm->arch.page_pretrack.pages, gfn, entry) {
+		xa_erase(&kvm->arch.page_pretrack.pages, gfn);
+		kvm_page_pretrack_zap(kvm, gfn);
+		cond_resched();
+	}
+	mutex_unlock(&kvm->arch.page_pretrack.lock);
+}
+
+static struct hlist_head *kvm_pretrack_nodes(struct kvm *kvm)
+{
+	lockdep_assert(srcu_read_lock_held(&kvm->srcu));
+	return &kvm->arch.page_pretrack.nodes;
+}
+
+#define kvm_for_each_pretrack_node(kvm, n)	\
+	hlist_for_each_entry_srcu(n, kvm_pretrack_nodes(kvm), node, true)
+
+/**
+ * kvm_page_pretrack_create_slot() - tell of a memory slot that is going to be
+ * @kvm: the VM
+ * @slot: the slot, which the guest does not see yet
+ * @npages: its size
+ */
+void kvm_page_pretrack_create_slot(struct kvm *kvm,
+				   struct kvm_memory_slot *slot,
+				   unsigned long npages)
+{
+	struct kvm_page_pretrack_node *n;
+	int idx;
+
+	lockdep_assert_held(&kvm->slots_lock);
+
+	idx = srcu_read_lock(&kvm->srcu);
+	kvm_for_each_pretrack_node(kvm, n) {
+		if (n->create_slot)
+			n->create_slot(kvm, slot, npages, n);
+	}
+	srcu_read_unlock(&kvm->srcu, idx);
+}
+
+static bool kvm_page_is_pretracked(struct kvm *kvm, gpa_t gpa, unsigned int mode)
+{
+	return __kvm_page_pretrack_modes(kvm, gpa_to_gfn(gpa)) & mode;
+}
+
+bool __kvm_page_preread(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva, u8 *new,
+			int bytes, bool *data_ready)
+{
+	struct kvm_page_pretrack_node *n;
+	bool go_on = true;
+
+	if (!kvm_page_is_pretracked(vcpu->kvm, gpa, KVM_PAGE_TRACK_PREREAD))
+		return true;
+	kvm_for_each_pretrack_node(vcpu->kvm, n)
+		go_on &= n->preread(vcpu, gpa, gva, new, bytes, n, data_ready);
+	return go_on;
+}
+
+bool __kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
+			 const u8 *new, int bytes)
+{
+	struct kvm_page_pretrack_node *n;
+	bool go_on = true;
+
+	if (!kvm_page_is_pretracked(vcpu->kvm, gpa, KVM_PAGE_TRACK_PREWRITE))
+		return true;
+	kvm_for_each_pretrack_node(vcpu->kvm, n)
+		go_on &= n->prewrite(vcpu, gpa, gva, new, bytes, n);
+	return go_on;
+}
+
+/*
+ * An instruction may go on in the next page. That is for who decodes it to
+ * find, who has no way to stop; it is no way around, since whoever is interested
+ * in code that begins in a watched page watches that page.
+ */
+bool __kvm_page_preexec(struct kvm_vcpu *vcpu)
+{
+	unsigned long rip = kvm_get_linear_rip(vcpu);
+	struct kvm_page_pretrack_node *n;
+	bool go_on = true;
+	gpa_t gpa;
+
+	gpa = kvm_mmu_gva_to_gpa_system(vcpu, rip, NULL);
+	/* The decoder is going to raise the fault. */
+	if (gpa == INVALID_GPA ||
+	    !kvm_page_is_pretracked(vcpu->kvm, gpa, KVM_PAGE_TRACK_PREEXEC))
+		return true;
+	kvm_for_each_pretrack_node(vcpu->kvm, n)
+		go_on &= n->preexec(vcpu, gpa, rip, n);
+	return go_on;
+}
+
+void __kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
+{
+	struct kvm_page_pretrack_node *n;
+
+	kvm_for_each_pretrack_node(vcpu->kvm, n)
+		n->executed(vcpu, more, n);
+}

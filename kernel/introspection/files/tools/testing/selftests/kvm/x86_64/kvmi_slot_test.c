@@ -1,0 +1,183 @@
+// SPDX-License-Identifier: GPL-2.0-only
+/*
+ * KVM introspection: pages stay watched whatever becomes of the memory slots,
+ * mappings and memory below them.
+ */
+#include "kvmi_page.h"
+
+#define SLOT		10
+#define SLOT_GPA	0x40000000ul
+#define SLOT_GVA	0x40000000ul
+#define SLOT_PAGES	(4ul << 9)	/* 8 MiB */
+
+/* Write to one page, over and over. */
+static void guest_store(uint64_t *where)
+{
+	for (;;)
+		WRITE_ONCE(*where, READ_ONCE(*where) + 1);
+}
+
+static uint64_t vm_stat(struct machine *m, const char *name)
+{
+	return vm_get_stat(m->vm, name);
+}
+
+FIXTURE(slot) {
+	struct machine *m;
+	struct cpu *cpu;
+	uint64_t gpa;
+};
+
+FIXTURE_SETUP(slot)
+{
+	struct machine *m = machine_create(1, guest_store);
+
+	vm_userspace_mem_region_add(m->vm, VM_MEM_SRC_ANONYMOUS_THP, SLOT_GPA, SLOT, SLOT_PAGES, 0);
+	virt_map(m->vm, SLOT_GVA, SLOT_GPA, SLOT_PAGES);
+	self->m = m;
+	self->cpu = &m->cpu[0];
+	/* In the middle of a large page. */
+	self->gpa = SLOT_GPA + (2ul << 20) + 5 * getpagesize();
+	self->cpu->counter_gva = SLOT_GVA + (self->gpa - SLOT_GPA);
+	self->cpu->counter = addr_gpa2hva(m->vm, self->gpa);
+	vcpu_args_set(self->cpu->vcpu, 1, self->cpu->counter_gva);
+	memset(addr_gpa2hva(m->vm, SLOT_GPA), 0, SLOT_PAGES * getpagesize());
+	switch_event_first(m, 0);
+}
+
+FIXTURE_TEARDOWN(slot)
+{
+	machine_destroy(self->m);
+}
+
+TEST_F(slot, large_pages_are_split_and_healed)
+{
+	struct message event;
+	uint64_t large;
+
+	machine_start(self->m);
+	large = vm_stat(self->m, "pages_2m");
+	if (!large)
+		SKIP(return, "no large pages here");
+	EXPECT_EQ(0, set_access(self->m, self->gpa, RX));
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	EXPECT_GT(large, vm_stat(self->m, "pages_2m"));
+	EXPECT_EQ(0, set_access(self->m, self->gpa, RWX));
+	answer_pf(self->m, &event, KVMI_EVENT_ACTION_RETRY, NULL);
+	cpu_wait_counting(self->cpu);
+	EXPECT_EQ(large, vm_stat(self->m, "pages_2m"));
+}
+
+TEST_F(slot, neighbours_are_not_watched)
+{
+	machine_start(self->m);
+	EXPECT_EQ(0, set_access(self->m, self->gpa + getpagesize(), 0));
+	EXPECT_EQ(0, set_access(self->m, self->gpa - getpagesize(), 0));
+	cpu_wait_counting(self->cpu);
+	EXPECT_EQ(0, vcpu_ping(self->m, 0));
+	EXPECT_EQ(0, self->m->nstashed);
+}
+
+static void set_region(struct machine *m, uint64_t gpa, uint64_t size, uint32_t flags)
+{
+	void *hva = memslot2region(m->vm, SLOT)->host_mem;
+
+	vm_set_user_memory_region(m->vm, SLOT, flags, gpa, size, hva);
+}
+
+TEST_F(slot, stays_watched_when_the_slot_is_made_anew)
+{
+	uint64_t size = SLOT_PAGES * getpagesize();
+	struct message event;
+	uint64_t before;
+
+	EXPECT_EQ(0, set_access(self->m, self->gpa, RX));
+	set_region(self->m, SLOT_GPA, 0, 0);
+	EXPECT_EQ(RX, get_access(self->m, self->gpa));
+	set_region(self->m, SLOT_GPA, size, 0);
+	before = cpu_count(self->cpu);
+	cpu_start(self->cpu);
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	EXPECT_EQ(before, cpu_count(self->cpu));
+	answer_pf(self->m, &event, KVMI_EVENT_ACTION_CONTINUE, NULL);
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	EXPECT_EQ(before + 1, cpu_count(self->cpu));
+}
+
+/* The page is an address, not a piece of the slot. */
+TEST_F(slot, stays_watched_when_the_slot_moves)
+{
+	uint64_t size = SLOT_PAGES * getpagesize(), away = SLOT_GPA + 0x10000000;
+	struct message event;
+
+	EXPECT_EQ(0, set_access(self->m, self->gpa, RX));
+	set_region(self->m, away, size, 0);
+	set_region(self->m, SLOT_GPA, size, 0);
+	cpu_start(self->cpu);
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+}
+
+TEST_F(slot, dirty_logging_neither_loses_nor_needs_it)
+{
+	uint64_t size = SLOT_PAGES * getpagesize();
+	unsigned long *dirty = calloc(SLOT_PAGES / 8, 1);
+	uint64_t page = (self->gpa - SLOT_GPA) / getpagesize();
+	struct message event;
+	int i;
+
+	machine_start(self->m);
+	EXPECT_EQ(0, set_access(self->m, self->gpa, RX));
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	set_region(self->m, SLOT_GPA, size, KVM_MEM_LOG_DIRTY_PAGES);
+	for (i = 0; i < 3; i++) {
+		kvm_vm_get_dirty_log(self->m->vm, SLOT, dirty);
+		EXPECT_EQ(i > 0, !!(dirty[page / 64] & 1ul << page % 64));
+		answer_pf(self->m, &event, KVMI_EVENT_ACTION_CONTINUE, NULL);
+		expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	}
+	set_region(self->m, SLOT_GPA, size, 0);
+	answer_pf(self->m, &event, KVMI_EVENT_ACTION_CONTINUE, NULL);
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	free(dirty);
+}
+
+/* What a balloon does to the memory below. */
+TEST_F(slot, memory_that_comes_back_is_still_watched)
+{
+	struct message event;
+
+	machine_start(self->m);
+	EXPECT_EQ(0, set_access(self->m, self->gpa, RX));
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	EXPECT_EQ(0, madvise((void *)((uintptr_t)self->cpu->counter & ~0xffful), getpagesize(),
+			     MADV_DONTNEED));
+	answer_pf(self->m, &event, KVMI_EVENT_ACTION_CONTINUE, NULL);
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	answer_pf(self->m, &event, KVMI_EVENT_ACTION_CONTINUE, NULL);
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+}
+
+/* There is no memory at all: what the guest does there is the VMM's. */
+TEST_F(slot, an_address_without_memory_can_be_watched)
+{
+	struct message event;
+
+	EXPECT_EQ(0, set_access(self->m, self->gpa, RX));
+	set_region(self->m, SLOT_GPA, 0, 0);
+	cpu_start(self->cpu);
+	/* The read goes to the VMM first, as if it were a device's. */
+	wait_until(READ_ONCE(self->cpu->exits));
+	EXPECT_EQ(KVM_EXIT_MMIO, self->cpu->vcpu->run->exit_reason);
+	EXPECT_EQ(0, self->cpu->vcpu->run->mmio.is_write);
+	cpu_stop(self->cpu);
+	cpu_start(self->cpu);
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	cpu_stop(self->cpu);
+	set_region(self->m, SLOT_GPA, SLOT_PAGES * getpagesize(), 0);
+}
+
+int main(int argc, char **argv)
+{
+	TEST_REQUIRE(kvm_has_cap(KVM_CAP_INTROSPECTION));
+	return test_harness_run(argc, argv);
+}
