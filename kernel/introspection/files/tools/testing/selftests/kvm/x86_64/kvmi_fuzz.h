@@ -135,8 +135,8 @@ struct row {
 };
 
 #define X8	"xxxxxxxx"
-#define X16	X8 X8
-#define X64	X16 X16 X16 X16
+#define X16	"xxxxxxxxxxxxxxxx"
+#define X72	"xxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxxx"
 
 /* By number: this has more of them than older kernels know. */
 static const struct row rows[] = {
@@ -152,15 +152,21 @@ static const struct row rows[] = {
 	{ 11, true, true, .args = "b000xxxx", .answers = OK | INVAL | OPNOTSUPP },
 	{ 13, true, true, .args = "xx000000", .more = 4 * 500, .size = SIZE_ANY,
 	  .answers = OK | INVAL },
-	{ 14, true, true, true, .args = X64 X64 X16, .answers = OK | OPNOTSUPP },
+	{ 14, true, true, true, .args = X72 X72, .answers = OK | OPNOTSUPP },
 	{ 15, true, true, .args = X8, .size = 16, .answers = OK | NOENT },
 	{ 16, true, true, .args = "", .size = SIZE_ANY, .answers = OK | OPNOTSUPP },
 	{ 17, .args = X16, .size = SIZE_ANY, .answers = OK | NOENT },
 	{ 18, .args = X16, .more = 4096, .answers = OK | NOENT | OPNOTSUPP },
+	{ 19, true, true, true, .args = "x000xxxx" X8, .answers = OK | INVAL | OPNOTSUPP },
+	{ 20, .args = "00xx0000", .more = 4096, .size = SIZE_ANY, .answers = OK | INVAL },
+	{ 21, .args = "00xx0000", .more = 4096, .answers = OK | INVAL | OPNOTSUPP },
 	{ 27, .args = "bb000000", .answers = OK },
 	{ 29, .args = "", .size = 8, .answers = OK },
+	{ 31, .args = "", .size = 8, .answers = OK },
 	{ 35, true, true, .args = X8, .size = 8, .answers = OK },
 	{ 37, true, true, .args = "x0000000", .size = 8, .answers = OK | INVAL },
+	{ 38, true, true, true, .args = "", .more = 8000, .answers = OK | INVAL | OPNOTSUPP },
+	{ 63, true, true, .args = "b0000000", .answers = OK | INVAL | OPNOTSUPP },
 };
 
 /* Events, and how much of its own there is in one and in the answer to it. */
@@ -172,7 +178,16 @@ static const struct {
 	{ 0, 0, 0 },
 	{ 1, 24, 8 },
 	{ 2, 24, 8 },
+	{ 3, 0, 0 },
+	{ 4, 16, 0 },
+	{ 5, 0, 0 },
+	{ 6, 24, 272 },
+	{ 7, 16, 0 },
+	{ 8, 8, 0 },
+	{ 9, 0, 0 },
 	{ 10, 0, 0 },
+	{ 11, 8, 0 },
+	{ 13, 16, 0 },
 };
 
 static inline const struct row *find_row(uint16_t id)
@@ -184,6 +199,20 @@ static inline const struct row *find_row(uint16_t id)
 			return &rows[i];
 	return NULL;
 }
+
+/**
+ * struct subject - the guest of a session
+ * @vcpus: how many there are
+ * @tame: nothing is to happen that it does not survive
+ * @check: what CHECK_COMMAND has said about each id
+ * @counter: the page that each vCPU writes all the time
+ */
+struct subject {
+	int vcpus;
+	bool tame;
+	int check[NUM_IDS];
+	uint64_t counter[MAX_VCPUS];
+};
 
 /* A message, on its way to KVM. */
 struct sent {
@@ -211,12 +240,22 @@ struct expected {
 	uint64_t gpa;
 };
 
+static inline void put64(uint8_t *data, uint64_t value)
+{
+	memcpy(data, &value, sizeof(value));
+}
+
 static inline uint64_t get64(const uint8_t *data)
 {
 	uint64_t value;
 
 	memcpy(&value, data, sizeof(value));
 	return value;
+}
+
+static inline uint16_t get16(const uint8_t *data)
+{
+	return data[0] | data[1] << 8;
 }
 
 static inline bool gpa_within(uint64_t gpa, uint64_t start, int pages)
@@ -265,7 +304,7 @@ static inline void expect_args(const struct sent *sent, const struct row *row, i
 		return;
 	}
 	if (row->vcpu && (!fits_args("xx000000", sent->data) ||
-			  *(uint16_t *)sent->data >= vcpus)) {
+			  get16(sent->data) >= vcpus)) {
 		e->answers = INVAL;
 		return;
 	}
@@ -278,31 +317,35 @@ static inline void expect_args(const struct sent *sent, const struct row *row, i
 		e->gpa = get64(args);
 		e->size = get64(args + 8);
 	}
+	if ((row->id == 20 && sent->hdr.size != 8 + 8 * get16(args + 2)) ||
+	    (row->id == 21 && sent->hdr.size != 8 + 16 * get16(args + 2)))
+		e->answers = INVAL;
+	if (row->id == 20)
+		e->size = get16(args + 2);
 	if (row->id == KVMI_GET_REGISTERS && e->answers & OK) {
-		if (sent->hdr.size != size + 4 * *(uint16_t *)args)
+		if (sent->hdr.size != size + 4 * get16(args))
 			e->answers = INVAL | BUSY;
-		e->size = 472 + 16 * *(uint16_t *)args;
+		e->size = 472 + 16 * get16(args);
 	}
 }
 
 /**
  * expect() - what may be answered to a command
  * @sent: the command
- * @check: what CHECK_COMMAND said about each id
- * @vcpus: how many vCPUs there are
+ * @guest: the guest
  * @e: what to expect
  */
-static inline void expect(const struct sent *sent, const int *check, int vcpus,
+static inline void expect(const struct sent *sent, const struct subject *guest,
 			  struct expected *e)
 {
 	const struct row *row = find_row(sent->hdr.id);
-	int known = sent->hdr.id < NUM_IDS ? check[sent->hdr.id] : -KVM_ENOSYS;
+	int known = sent->hdr.id < NUM_IDS ? guest->check[sent->hdr.id] : -KVM_ENOSYS;
 
 	*e = (struct expected){ .id = sent->hdr.id, .seq = sent->hdr.seq, .in_turn = true };
 	if (known) {
 		e->answers = answer_bit(known);
 	} else if (row) {
-		expect_args(sent, row, vcpus, e);
+		expect_args(sent, row, guest->vcpus, e);
 	} else {
 		e->in_turn = false;
 		e->answers = ANY;
@@ -310,13 +353,57 @@ static inline void expect(const struct sent *sent, const int *check, int vcpus,
 	}
 }
 
-static inline void put64(uint8_t *data, uint64_t value)
+/* A page that a tame tool can watch: who stops with a page of code or stack stays there. */
+static inline bool may_watch(const struct subject *guest, uint64_t gpa)
 {
-	memcpy(data, &value, sizeof(value));
+	int i;
+
+	for (i = 0; i < guest->vcpus; i++)
+		if (gpa_within(gpa, guest->counter[i], 1))
+			return true;
+	return gpa >= SCRATCH_GPA;
+}
+
+/* Whether it can do to the guest what a tame session leaves out. */
+static inline bool is_dangerous(const struct sent *sent, const struct subject *guest)
+{
+	const struct row *row = find_row(sent->hdr.id);
+	struct expected e;
+	int i;
+
+	expect(sent, guest, &e);
+	if (!guest->tame || !(e.answers & OK))
+		return false;
+	if (sent->hdr.id == KVMI_WRITE_PHYSICAL)
+		return !gpa_within(get64(sent->data), SCRATCH_GPA, SCRATCH_PAGES);
+	for (i = 8; sent->hdr.id == 21 && i < sent->hdr.size; i += 16)
+		if (!may_watch(guest, get64(sent->data + i)))
+			return true;
+	return !row || row->hostile;
+}
+
+static inline void make_pages(struct rng *rng, struct sent *sent, const struct subject *guest)
+{
+	int n = rng_below(rng, rng_once_in(rng, 50) ? 250 : 5), i;
+	int step = sent->hdr.id == 20 ? 8 : 16;
+	uint8_t *entry = sent->data + 8;
+
+	sent->data[2] = n;
+	sent->data[3] = 0;
+	sent->hdr.size += n * step;
+	for (i = 0; i < n; i++, entry += step) {
+		put64(entry, rng_once_in(rng, 4) ? SCRATCH_GPA + rng_hostile(rng) % (1ull << 34) :
+						   guest->counter[rng_below(rng, guest->vcpus)]);
+		if (!guest->tame && rng_once_in(rng, 2))
+			put64(entry, rng_below(rng, 0x400000));
+		if (step == 16)
+			put64(entry + 8, rng_below(rng, rng_once_in(rng, 20) ? 16 : 8));
+	}
 }
 
 /* Arguments that mean something, most of the time. */
-static inline void make_sense(struct rng *rng, struct sent *sent, uint8_t *args, bool tame)
+static inline void make_sense(struct rng *rng, struct sent *sent, uint8_t *args,
+			      const struct subject *guest)
 {
 	static const uint32_t msrs[] = { MSR_STAR, MSR_LSTAR, MSR_EFER, MSR_KERNEL_GS_BASE };
 	uint64_t page = rng_below(rng, SCRATCH_PAGES), from = rng_below(rng, 4096);
@@ -351,13 +438,17 @@ static inline void make_sense(struct rng *rng, struct sent *sent, uint8_t *args,
 				   min_t(uint64_t, 64, 4096 - from));
 		put64(args, (rng_once_in(rng, 3) && sent->hdr.id == KVMI_READ_PHYSICAL ?
 			     KNOWN_GPA : SCRATCH_GPA) + 4096 * page + from);
-		if (!tame && rng_once_in(rng, 2))
+		if (!guest->tame && rng_once_in(rng, 2))
 			put64(args, rng_below(rng, 0x400000));
 		put64(args + 8, n + 1);
 		if (sent->hdr.id == KVMI_WRITE_PHYSICAL) {
 			memset(args + 16, rng_next(rng), n + 1);
 			sent->hdr.size += n + 1;
 		}
+		break;
+	case 20:
+	case 21:
+		make_pages(rng, sent, guest);
 		break;
 	default:
 		break;
@@ -366,7 +457,7 @@ static inline void make_sense(struct rng *rng, struct sent *sent, uint8_t *args,
 
 /* A command as it should be. */
 static inline void make_command(struct rng *rng, struct sent *sent, const struct row *row,
-				int vcpus, bool tame)
+				const struct subject *guest)
 {
 	uint8_t *args = sent->data;
 	const char *c;
@@ -374,13 +465,13 @@ static inline void make_command(struct rng *rng, struct sent *sent, const struct
 	sent->hdr = (struct kvmi_msg_hdr){ .id = row->id, .seq = rng_next(rng) };
 	if (row->vcpu) {
 		memset(args, 0, 8);
-		args[0] = rng_below(rng, vcpus);
+		args[0] = rng_below(rng, guest->vcpus);
 		args += 8;
 	}
 	sent->hdr.size = args - sent->data + strlen(row->args);
 	for (c = row->args; *c; c++)
 		*args++ = *c == 'x' ? rng_hostile(rng) : *c == 'b' ? rng_below(rng, 2) : 0;
-	make_sense(rng, sent, args - strlen(row->args), tame);
+	make_sense(rng, sent, args - strlen(row->args), guest);
 }
 
 /* One that nobody has thought of. */

@@ -51,8 +51,7 @@ static struct fuzz {
 
 	/* the session */
 	enum end end;
-	bool tame;		/* it does nothing that a guest may not survive */
-	int check[NUM_IDS];	/* what CHECK_COMMAND said */
+	struct subject guest;
 	struct kvm_introspection_allow allow;
 	bool mute, mute_next;
 	bool over;		/* nothing is sent after a violation */
@@ -207,7 +206,7 @@ static inline void put_command(const struct sent *sent)
 		return;
 	put_message(sent);
 	f.commands++;
-	expect(sent, f.check, f.m->vcpus, &e);
+	expect(sent, &f.guest, &e);
 	if (!mute(sent, e.answers))
 		return;
 	if (f.last == MAX_EXPECTED) {
@@ -247,6 +246,15 @@ static inline void make_answer(struct sent *sent, const struct question *q)
 		reply->action = KVMI_EVENT_ACTION_CRASH;
 	if (size == sizeof(uint64_t))
 		memcpy(reply + 1, q->own + 16, size);
+	/* Asked again until it is no longer watched; or other data for an instruction to read. */
+	if (q->event.event == 6 && rng_once_in(&f.other, 8))
+		reply->action = KVMI_EVENT_ACTION_RETRY;
+	if (q->event.event == 6 && rng_once_in(&f.other, 8)) {
+		put64(sent->data + 16, rng_once_in(&f.other, 2) ? get64(q->own) :
+							    rng_hostile(&f.other));
+		sent->data[24] = rng_next(&f.other);
+		sent->data[29] = rng_below(&f.other, 2);
+	}
 }
 
 /* Answer those that ask, or some of them, in any order. */

@@ -26,14 +26,14 @@
 
 static void guest_code(uint64_t *page)
 {
-	uint64_t cr4 = get_cr4(), star = rdmsr(MSR_STAR);
+	uint64_t cr3 = get_cr3(), cr4 = get_cr4(), star = rdmsr(MSR_STAR);
 	int i;
 
 	for (;;) {
-		for (i = 0; i < 100; i++)
+		for (i = 0; i < 4; i++)
 			++*page;
 		set_cr4(cr4 ^= X86_CR4_DE);
-		asm volatile("mov %0, %%cr3" : : "r"(get_cr3()) : "memory");
+		asm volatile("mov %0, %%cr3" : : "r"(cr3 ^= BIT(3)) : "memory");
 		wrmsr(MSR_STAR, star ^= BIT(40));
 		asm volatile("outb %al, $0x80");
 	}
@@ -46,7 +46,7 @@ static void *vcpu_thread(void *arg)
 
 	while (!READ_ONCE(cpu->stop)) {
 		if (__vcpu_run(cpu->vcpu) && errno != EINTR && errno != EAGAIN)
-			CHECK(!f.tame, "KVM_RUN: %s", strerror(errno));
+			CHECK(!f.guest.tame, "KVM_RUN: %s", strerror(errno));
 		if (!READ_ONCE(cpu->stop))
 			WRITE_ONCE(cpu->vcpu->run->immediate_exit, 0);
 		usleep(READ_ONCE(f.rest));
@@ -72,7 +72,9 @@ static void fuzzed_create(void)
 	for (i = 0; i < f.m->vcpus; i++) {
 		pthread_create(&f.m->cpu[i].thread, NULL, vcpu_thread, &f.m->cpu[i]);
 		f.m->cpu[i].started = true;
+		f.guest.counter[i] = addr_gva2gpa(f.m->vm, f.m->cpu[i].counter_gva);
 	}
+	f.guest.vcpus = f.m->vcpus;
 	f.before = 0;
 	f.vms++;
 }
@@ -88,7 +90,7 @@ static void check_vcpus_go_on(void)
 	uint64_t before;
 	int i, ms;
 
-	for (i = 0; f.tame && i < f.m->vcpus; i++) {
+	for (i = 0; f.guest.tame && i < f.m->vcpus; i++) {
 		before = cpu_count(&f.m->cpu[i]);
 		for (ms = 0; cpu_count(&f.m->cpu[i]) == before; ms++) {
 			CHECK(ms < PATIENCE, "vCPU %d of %d does not go on", i, f.m->vcpus);
@@ -98,20 +100,6 @@ static void check_vcpus_go_on(void)
 }
 
 /* Commands */
-
-/* What a session that is to be survived leaves out. */
-static bool is_dangerous(const struct sent *sent)
-{
-	const struct row *row = find_row(sent->hdr.id);
-	struct expected e;
-
-	expect(sent, f.check, f.m->vcpus, &e);
-	if (!f.tame || !(e.answers & OK))
-		return false;
-	if (sent->hdr.id == KVMI_WRITE_PHYSICAL)
-		return !gpa_within(get64(sent->data), SCRATCH_GPA, SCRATCH_PAGES);
-	return !row || row->hostile;
-}
 
 /* Send one; each in eight is sent again, some time. */
 static void put_something(void)
@@ -124,11 +112,11 @@ static void put_something(void)
 	} else if (rng_once_in(&f.rng, 16)) {
 		make_nonsense(&f.rng, &sent);
 	} else {
-		make_command(&f.rng, &sent, row, f.m->vcpus, f.tame);
+		make_command(&f.rng, &sent, row, &f.guest);
 		if (rng_once_in(&f.rng, 3))
 			mutate(&f.rng, &sent);
 	}
-	if (is_dangerous(&sent))
+	if (is_dangerous(&sent, &f.guest))
 		return;
 	put_command(&sent);
 	again.hdr.id = 0;
@@ -203,7 +191,7 @@ static bool await_question(struct question **q)
 	uint64_t pause[2] = {};
 	int i;
 
-	if (f.check[KVMI_PAUSE_VCPU])
+	if (f.guest.check[KVMI_PAUSE_VCPU])
 		return false;
 	put_arg(KVMI_CONTROL_CMD_RESPONSE, &on, sizeof(on));
 	put_arg(KVMI_PAUSE_VCPU, pause, sizeof(pause));
@@ -367,7 +355,8 @@ static int hook(void)
 	if (rng_once_in(&f.rng, 16))
 		setsockopt(pair[1], SOL_SOCKET, SO_SNDBUF, &size, sizeof(size));
 	hook.fd = pair[1];
-	CHECK(!ioctl(f.m->control, KVM_INTROSPECTION_HOOK, &hook), "hook: %s", strerror(errno));
+	CHECK(!ioctl(f.m->control, KVM_INTROSPECTION_HOOK, &hook), "not hooked: %s",
+	      strerror(errno));
 	close(pair[1]);
 	return pair[0];
 }
@@ -375,13 +364,13 @@ static int hook(void)
 static void begin_session(void)
 {
 	static const int pieces[] = { 20, 700, KVMI_MSG_SIZE, BATCH };
-	static const int rests[] = { 200, 1000, 5000, 20000 };
+	static const int rests[] = { 500, 2000, 10000, 20000 };
 	struct kvm_control_event event;
 
 	rng_seed(&f.rng, f.seed + (f.sessions << 32));
 	rng_seed(&f.other, ~f.seed + (f.sessions << 32));
 	f.end = rng_once_in(&f.rng, 2) ? END_ANSWERED : rng_below(&f.rng, NUM_ENDS);
-	f.tame = !rng_once_in(&f.rng, 10);
+	f.guest.tame = !rng_once_in(&f.rng, 20);
 	f.piece = pieces[rng_below(&f.rng, ARRAY_SIZE(pieces))];
 	f.allow = (struct kvm_introspection_allow){ .commands = ~0ull, .events = ~0ull };
 	if (rng_once_in(&f.rng, 4)) {
@@ -389,8 +378,15 @@ static void begin_session(void)
 		f.allow.events = rng_next(&f.rng) | rng_next(&f.rng);
 	}
 	WRITE_ONCE(f.rest, rests[rng_below(&f.rng, ARRAY_SIZE(rests))]);
-	f.mute = f.mute_next = f.over = f.closed = false;
-	f.commands = f.event_seq = f.first = f.last = f.out_from = f.out_to = f.in_size = 0;
+	f.mute = false;
+	f.mute_next = false;
+	f.over = false;
+	f.closed = false;
+	f.commands = 0;
+	f.event_seq = 0;
+	f.first = 0;
+	f.last = 0;
+	f.in_size = 0;
 	memset(f.questions, 0, sizeof(f.questions));
 
 	if (!f.m)
@@ -400,7 +396,7 @@ static void begin_session(void)
 	f.before = vm_get_stat(f.m->vm, "introspection_commands");
 	CHECK(!ioctl(f.m->control, KVM_INTROSPECTION_ALLOW, &f.allow), "allow");
 	f.m->tool = hook();
-	learn(f.check);
+	learn(f.guest.check);
 }
 
 static void after_session(void)
@@ -410,7 +406,7 @@ static void after_session(void)
 	int n;
 
 	f.m->tool = -1;
-	if (f.end == END_DESTROYED || !f.tame || rng_once_in(&f.rng, 40)) {
+	if (f.end == END_DESTROYED || !f.guest.tame || rng_once_in(&f.rng, 40)) {
 		fuzzed_destroy();
 	} else {
 		CHECK(!ioctl(f.m->control, KVM_INTROSPECTION_UNHOOK), "unhook: %s",
@@ -428,7 +424,7 @@ static void after_session(void)
 
 static void session(void)
 {
-	static const int lengths[] = { 20, 300, 1000, 3000 };
+	static const int lengths[] = { 20, 300, 3000, 9000 };
 	pthread_t race = 0;
 	uint64_t end;
 	int batch;
