@@ -7,7 +7,7 @@
 #define WARD_DBUS_NAME "org.virtward"
 
 /* Host1.ApiVersion. It grows when something is added. */
-#define WARD_DBUS_API_VERSION 2
+#define WARD_DBUS_API_VERSION 3
 
 /* Objects. The object manager is at WARD_DBUS_PATH. */
 #define WARD_DBUS_PATH "/org/virtward"

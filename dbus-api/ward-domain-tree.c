@@ -5,6 +5,7 @@
 #include "ward-dbus-error.h"
 #include "ward-dbus-names.h"
 #include "ward-dbus-path.h"
+#include "ward-live-properties.h"
 
 #define TREE_PATH WARD_DBUS_PATH "/domain"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
@@ -255,9 +256,12 @@ tree_dispatch(GDBusConnection *connection,
               gpointer data)
 {
     static const GDBusInterfaceVTable vtable = {tree_method_call, tree_get_property, NULL};
+    /* Without that function GDBus calls the one for methods, which need not answer at once. */
+    static const GDBusInterfaceVTable live_vtable = {tree_method_call, NULL, NULL};
+    guint i = find_interface(interface);
 
     *out_data = data;
-    return &vtable;
+    return i < N_INTERFACES && interfaces[i]->live ? &live_vtable : &vtable;
 }
 
 static void
@@ -272,13 +276,23 @@ tree_method_call(GDBusConnection *connection,
 {
     WardDomainTree *self = data;
     WardNode *node = find_node(self, path);
+    gboolean properties = g_str_equal(interface, PROPERTIES);
     g_autoptr(GDBusInterfaceSkeleton) skeleton = NULL;
+    GVariant *told;
 
-    if (!node || !find_told(self, path, interface)) {
+    if (properties)
+        g_variant_get_child(parameters, 0, "&s", &interface);
+    told = find_told(self, path, interface);
+    if (!node || !told) {
         g_autoptr(GError) error =
             g_error_new(WARD_ERROR, WARD_ERROR_NOT_FOUND, "%s has no %s any more", path, interface);
 
         ward_dbus_return_error(invocation, error);
+        return;
+    }
+    if (properties) {
+        ward_live_properties_answer(interfaces[find_interface(interface)], self->context->manager,
+                                    node->domain, told, invocation);
         return;
     }
     skeleton = g_object_new(interfaces[find_interface(interface)]->get_type(), NULL);
@@ -410,7 +424,8 @@ node_describe(WardNode *node, guint interface)
     if (interface != DOMAIN)
         ward_exported_update_common(template, node->domain, interface);
     interfaces[interface]->update(template, node->domain);
-    properties = g_dbus_interface_skeleton_get_properties(template);
+    properties = ward_live_properties_leave_out(interfaces[interface],
+                                                g_dbus_interface_skeleton_get_properties(template));
     /* One block of bytes: a tenth of the memory of a tree of GVariants. */
     g_variant_get_data(properties);
     return properties;

@@ -138,6 +138,17 @@ void ward_manager_isolation_statistics_async(WardManager *self,
 GVariant *
 ward_manager_isolation_statistics_finish(WardManager *self, GAsyncResult *result, GError **error);
 
+/* Does not wait for what else is being done with @domain. All 0 where there is nothing to read: the
+ * domain does not run, or its provider does not count. */
+void ward_manager_introspection_statistics_async(WardManager *self,
+                                                 WardDomain *domain,
+                                                 GAsyncReadyCallback callback,
+                                                 gpointer user_data);
+gboolean ward_manager_introspection_statistics_finish(WardManager *self,
+                                                      GAsyncResult *result,
+                                                      WardIntrospectionStatistics *statistics,
+                                                      GError **error);
+
 void ward_manager_trustdomain_capacity_async(WardManager *self,
                                              GCancellable *cancellable,
                                              GAsyncReadyCallback callback,

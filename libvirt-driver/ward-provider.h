@@ -54,6 +54,17 @@ typedef struct {
     guint waiting;
 } WardTrustdomainCapacity;
 
+/* What the tools of a domain have done since it was started. */
+#define WARD_INTROSPECTION_REPLY_TIMES 40
+typedef struct {
+    guint64 commands;
+    guint64 errors; /* commands that failed, and tools that broke the protocol */
+    guint64 events;
+    /* How many replies to events took how long: the first less than 1 ns, entry n from 2^(n-1) to
+     * 2^n ns, the last all longer ones. */
+    guint64 reply_times[WARD_INTROSPECTION_REPLY_TIMES];
+} WardIntrospectionStatistics;
+
 #define WARD_TYPE_PROVIDER (ward_provider_get_type())
 G_DECLARE_INTERFACE(WardProvider, ward_provider, WARD, PROVIDER, GObject)
 
@@ -142,6 +153,12 @@ struct _WardProviderInterface {
                                    const WardTarget *target,
                                    WardIntrospectionActual *actual,
                                    GError **error);
+    /* The one function that may be called while another one works on the domain: it must not wait
+     * for that. @target has no pid, and the domain was read before. NOT_FOUND: it has no VM. */
+    gboolean (*introspection_statistics)(WardProvider *self,
+                                         const WardTarget *target,
+                                         WardIntrospectionStatistics *statistics,
+                                         GError **error);
 
     /* isolation */
     gboolean (*isolation_set)(WardProvider *self,

@@ -464,6 +464,53 @@ ward_manager_isolation_statistics_finish(WardManager *self, GAsyncResult *result
     return g_task_propagate_pointer(G_TASK(result), error);
 }
 
+static void
+introspection_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    WardManager *self = source;
+    GStrv names = data;
+    const WardTarget target = {.uuid = names[0], .name = names[1]};
+    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(self->provider);
+    g_autofree WardIntrospectionStatistics *statistics = g_new0(WardIntrospectionStatistics, 1);
+    g_autoptr(GError) error = NULL;
+
+    if (!iface->introspection_statistics ||
+        iface->introspection_statistics(self->provider, &target, statistics, &error) ||
+        g_error_matches(error, WARD_ERROR, WARD_ERROR_NOT_FOUND) ||
+        g_error_matches(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED))
+        g_task_return_pointer(task, g_steal_pointer(&statistics), g_free);
+    else
+        g_task_return_error(task, g_steal_pointer(&error));
+}
+
+/* Not on the domain's queue: a tool that takes its time to let go holds that up. */
+void
+ward_manager_introspection_statistics_async(WardManager *self,
+                                            WardDomain *domain,
+                                            GAsyncReadyCallback callback,
+                                            gpointer user_data)
+{
+    g_autoptr(GTask) task = g_task_new(self, NULL, callback, user_data);
+    const char *const names[] = {domain->uuid, domain->name, NULL};
+
+    g_task_set_task_data(task, g_strdupv((GStrv)names), (GDestroyNotify)g_strfreev);
+    g_task_run_in_thread(task, introspection_in_thread);
+}
+
+gboolean
+ward_manager_introspection_statistics_finish(WardManager *self,
+                                             GAsyncResult *result,
+                                             WardIntrospectionStatistics *statistics,
+                                             GError **error)
+{
+    g_autofree WardIntrospectionStatistics *read = g_task_propagate_pointer(G_TASK(result), error);
+
+    if (!read)
+        return FALSE;
+    *statistics = *read;
+    return TRUE;
+}
+
 /* capacity */
 
 static void

@@ -4,6 +4,7 @@
  */
 #include "ward-commands.h"
 #include "ward-error.h"
+#include "ward-histogram.h"
 #include "ward-options.h"
 #include "ward-shell.h"
 #include "ward-socket.h"
@@ -13,6 +14,32 @@ static const WardOptDef info_options[] = {
     WARD_OPTION_DOMAIN(ward_complete_introspection),
     {NULL},
 };
+
+/* Counters, which no inventory has: they are read when they are asked for. */
+static gboolean
+add_statistics(WardClient *client, const char *path, WardRecord *record, GError **error)
+{
+    g_autoptr(GVariant) properties =
+        ward_client_get_properties(client, path, WARD_DBUS_INTERFACE_INTROSPECTION, error);
+    g_autoptr(GVariant) times = NULL;
+    g_autofree char *text = NULL;
+
+    if (!properties)
+        return FALSE;
+    times = g_variant_lookup_value(properties, "ReplyTimes", G_VARIANT_TYPE("at"));
+    /* A daemon from before that does not count. */
+    if (!times)
+        return TRUE;
+    text = ward_histogram_describe(times);
+    ward_record_add_number(record, "commands", "Commands sent",
+                           ward_properties_number(properties, "Commands"));
+    ward_record_add_number(record, "errors", "Errors",
+                           ward_properties_number(properties, "Errors"));
+    ward_record_add_number(record, "events", "Events sent",
+                           ward_properties_number(properties, "Events"));
+    ward_record_add(record, "replyTimes", "Replies", times, text);
+    return TRUE;
+}
 
 static int
 introspection_info(WardShell *shell, const WardCmd *cmd, GError **error)
@@ -43,6 +70,8 @@ introspection_info(WardShell *shell, const WardCmd *cmd, GError **error)
                            ward_properties_string(properties, "OnDisconnect"));
     ward_record_add_names(record, "allowedCommands", "Commands", (const char *const *)commands);
     ward_record_add_names(record, "allowedEvents", "Events", (const char *const *)events);
+    if (!add_statistics(client, view->path, record, error))
+        return 1;
     ward_shell_print_record(shell, record);
     return 0;
 }
@@ -158,7 +187,9 @@ static const WardCmdDef commands[] = {
      "    domain's next start."},
     {"introspection-info", introspection_info, info_options, 0,
      "show the introspection of a domain",
-     "Shows the settings of the domain's introspection, and whether the tool is attached."},
+     "Shows the settings of the domain's introspection, whether the tool is attached, and what "
+     "tools\n"
+     "    have done and how long they took since the domain was started."},
     {NULL},
 };
 

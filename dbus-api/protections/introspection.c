@@ -57,9 +57,42 @@ build_signal(const char *name, const char *detail_text, guint64 detail)
     return NULL;
 }
 
+static const char *const live[] = {"Commands", "Errors", "Events", "ReplyTimes", NULL};
+
+static void
+read_live(WardManager *manager,
+          WardDomain *domain,
+          GAsyncReadyCallback callback,
+          gpointer user_data)
+{
+    ward_manager_introspection_statistics_async(manager, domain, callback, user_data);
+}
+
+static GVariant *
+read_live_finish(WardManager *manager, GAsyncResult *result, GError **error)
+{
+    WardIntrospectionStatistics statistics;
+    GVariantBuilder builder;
+
+    if (!ward_manager_introspection_statistics_finish(manager, result, &statistics, error))
+        return NULL;
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sv}"));
+    g_variant_builder_add(&builder, "{sv}", "Commands", g_variant_new_uint64(statistics.commands));
+    g_variant_builder_add(&builder, "{sv}", "Errors", g_variant_new_uint64(statistics.errors));
+    g_variant_builder_add(&builder, "{sv}", "Events", g_variant_new_uint64(statistics.events));
+    g_variant_builder_add(&builder, "{sv}", "ReplyTimes",
+                          g_variant_new_fixed_array(G_VARIANT_TYPE_UINT64, statistics.reply_times,
+                                                    G_N_ELEMENTS(statistics.reply_times),
+                                                    sizeof statistics.reply_times[0]));
+    return g_variant_builder_end(&builder);
+}
+
 const WardExportedInterface ward_exported_introspection = {
     .get_info = ward_dbus_introspection1_interface_info,
     .get_type = ward_guarded_introspection_get_type,
     .update = update,
     .build_signal = build_signal,
+    .live = live,
+    .read_live = read_live,
+    .read_live_finish = read_live_finish,
 };

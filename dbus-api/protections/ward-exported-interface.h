@@ -23,6 +23,16 @@ typedef struct {
      * reference, or NULL when there is no such signal. The function is NULL when there is none at
      * all. */
     GVariant *(*build_signal)(const char *name, const char *detail_text, guint64 detail);
+
+    /* Names of the properties that are read when they are asked for, with a NULL at the end, and
+     * how: an a{sv} of all of them, floating. NULL when there are none. See
+     * ward-live-properties.h. */
+    const char *const *live;
+    void (*read_live)(WardManager *manager,
+                      WardDomain *domain,
+                      GAsyncReadyCallback callback,
+                      gpointer user_data);
+    GVariant *(*read_live_finish)(WardManager *manager, GAsyncResult *result, GError **error);
 } WardExportedInterface;
 
 extern const WardExportedInterface ward_exported_teardown;

@@ -110,6 +110,19 @@ unhook(const WardModuleContext *context, GError **error)
            introspection_read(context, error);
 }
 
+/* A domain without a VM of KVM's has no tool that could be let go. */
+static gboolean
+introspection_undo(const WardModuleContext *context, GError **error)
+{
+    g_autoptr(GError) local = NULL;
+
+    if (unhook(context, &local) || g_error_matches(local, WARD_ERROR, WARD_ERROR_NOT_FOUND) ||
+        g_error_matches(local, WARD_ERROR, WARD_ERROR_INVALID_STATE))
+        return TRUE;
+    g_propagate_error(error, g_steal_pointer(&local));
+    return FALSE;
+}
+
 /* Neither is a failure, however required it is: the operator asked for it, or nothing runs that
  * could be watched, and what is saved now must not have a tool's changes in it. */
 static void
@@ -216,7 +229,7 @@ const WardModule ward_introspection_module = {
     .protection = WARD_PROTECTION_INTROSPECTION,
     .check = introspection_check,
     .apply = introspection_apply,
-    .undo = unhook,
+    .undo = introspection_undo,
     .notice = introspection_notice,
     .remedy = introspection_remedy,
 };

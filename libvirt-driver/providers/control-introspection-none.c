@@ -43,3 +43,12 @@ ward_control_introspection_unhook(WardControlVm *vm, const WardTarget *target, G
 {
     return refuse(error);
 }
+
+gboolean
+ward_control_introspection_read_statistics(WardControlVm *vm,
+                                           const WardTarget *target,
+                                           WardIntrospectionStatistics *statistics,
+                                           GError **error)
+{
+    return refuse(error);
+}

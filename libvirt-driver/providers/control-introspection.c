@@ -4,7 +4,6 @@
 #include <errno.h>
 #include <linux/kvmi.h>
 #include <string.h>
-#include <sys/ioctl.h>
 
 #include "ward-error.h"
 #include "ward-kvmi-names.h"
@@ -64,7 +63,7 @@ allow(WardControlVm *vm,
         .events = make_mask(settings->allowed_events, ward_kvmi_event_from_name),
     };
 
-    if (ioctl(ward_control_vm_get_fd(vm), KVM_INTROSPECTION_ALLOW, &request) == 0)
+    if (ward_control_vm_ioctl(vm, KVM_INTROSPECTION_ALLOW, &request) == 0)
         return TRUE;
     g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
                 "introspection: the kernel refuses the list of what is allowed on domain '%s': %s",
@@ -83,11 +82,11 @@ ward_control_introspection_hook(WardControlVm *vm,
 
     /* A connection that broke stays until it is unhooked, and would be in the way. */
     if (!is_attached(vm))
-        ioctl(ward_control_vm_get_fd(vm), KVM_INTROSPECTION_UNHOOK);
+        ward_control_vm_ioctl(vm, KVM_INTROSPECTION_UNHOOK, NULL);
     if (!allow(vm, target, settings, error))
         return FALSE;
     ward_target_get_uuid(target, hook.uuid);
-    if (ioctl(ward_control_vm_get_fd(vm), KVM_INTROSPECTION_HOOK, &hook) == 0)
+    if (ward_control_vm_ioctl(vm, KVM_INTROSPECTION_HOOK, &hook) == 0)
         return TRUE;
     g_set_error(error, WARD_ERROR, errno == EEXIST ? WARD_ERROR_BUSY : WARD_ERROR_FAILED,
                 "introspection: the kernel cannot hook domain '%s': %s", target->name,
@@ -114,15 +113,49 @@ wait_for_tool(WardControlVm *vm, const WardTarget *target)
 gboolean
 ward_control_introspection_unhook(WardControlVm *vm, const WardTarget *target, GError **error)
 {
-    int fd = ward_control_vm_get_fd(vm);
-
     /* A tool that did not ask for the event cannot be asked; it is cut off at once. */
-    if (is_attached(vm) && ioctl(fd, KVM_INTROSPECTION_PREUNHOOK) == 0)
+    if (is_attached(vm) && ward_control_vm_ioctl(vm, KVM_INTROSPECTION_PREUNHOOK, NULL) == 0)
         wait_for_tool(vm, target);
-    if (ioctl(fd, KVM_INTROSPECTION_UNHOOK) == 0 || errno == ENODEV)
+    if (ward_control_vm_ioctl(vm, KVM_INTROSPECTION_UNHOOK, NULL) == 0 || errno == ENODEV)
         return TRUE;
     g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
                 "introspection: the kernel cannot unhook domain '%s': %s", target->name,
                 g_strerror(errno));
     return FALSE;
+}
+
+static WardError
+get_error_code(int number)
+{
+    switch (number) {
+    case ENODEV:
+        return WARD_ERROR_NOT_FOUND;
+    case ENOTTY:
+    case EPERM:
+        return WARD_ERROR_NOT_SUPPORTED;
+    default:
+        return WARD_ERROR_FAILED;
+    }
+}
+
+gboolean
+ward_control_introspection_read_statistics(WardControlVm *vm,
+                                           const WardTarget *target,
+                                           WardIntrospectionStatistics *statistics,
+                                           GError **error)
+{
+    struct kvm_introspection_stats stats;
+
+    G_STATIC_ASSERT(sizeof stats.reply_hist == sizeof statistics->reply_times);
+    if (ward_control_vm_ioctl(vm, KVM_INTROSPECTION_GET_STATS, &stats) != 0) {
+        g_set_error(error, WARD_ERROR, get_error_code(errno),
+                    "introspection: cannot read the statistics of domain '%s': %s", target->name,
+                    g_strerror(errno));
+        return FALSE;
+    }
+    statistics->commands = stats.commands;
+    statistics->errors = stats.errors;
+    statistics->events = stats.events;
+    memcpy(statistics->reply_times, stats.reply_hist, sizeof stats.reply_hist);
+    return TRUE;
 }

@@ -29,4 +29,10 @@ gboolean ward_control_introspection_hook(WardControlVm *vm,
 gboolean
 ward_control_introspection_unhook(WardControlVm *vm, const WardTarget *target, GError **error);
 
+/* NOT_FOUND: the VM is gone. NOT_SUPPORTED: the kernel does not count, or introspection is off. */
+gboolean ward_control_introspection_read_statistics(WardControlVm *vm,
+                                                    const WardTarget *target,
+                                                    WardIntrospectionStatistics *statistics,
+                                                    GError **error);
+
 G_END_DECLS

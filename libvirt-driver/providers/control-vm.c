@@ -183,12 +183,6 @@ ward_control_vm_set_policy(WardControlVm *self, guint64 mask, guint64 value, GEr
 }
 
 int
-ward_control_vm_get_fd(WardControlVm *self)
-{
-    return self->fd;
-}
-
-int
 ward_control_vm_ioctl(WardControlVm *self, unsigned long request, void *argument)
 {
     return ioctl(self->fd, request, argument);

@@ -38,7 +38,6 @@ ward_control_vm_get_info(WardControlVm *self, struct kvm_control_info *info, GEr
 /* Sets what the bits of @mask become. NOT_SUPPORTED for what this VM cannot have. */
 gboolean
 ward_control_vm_set_policy(WardControlVm *self, guint64 mask, guint64 value, GError **error);
-int ward_control_vm_get_fd(WardControlVm *self);
 
 /* ioctl() on the control fd: -1 and errno when it fails. */
 int ward_control_vm_ioctl(WardControlVm *self, unsigned long request, void *argument);

@@ -399,6 +399,17 @@ introspection_read(WardProvider *provider,
 }
 
 static gboolean
+introspection_statistics(WardProvider *provider,
+                         const WardTarget *target,
+                         WardIntrospectionStatistics *statistics,
+                         GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+
+    return vm && ward_control_introspection_read_statistics(vm, target, statistics, error);
+}
+
+static gboolean
 teardown_weigh(WardProvider *provider, const WardTarget *target, guint weight, GError **error)
 {
     return stock_iface(provider)->teardown_weigh(get_stock(provider), target, weight, error);
@@ -471,6 +482,7 @@ ward_control_provider_iface_init(WardProviderInterface *iface)
     iface->introspection_hook = introspection_hook;
     iface->introspection_unhook = introspection_unhook;
     iface->introspection_read = introspection_read;
+    iface->introspection_statistics = introspection_statistics;
 }
 
 WardProvider *

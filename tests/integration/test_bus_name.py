@@ -38,7 +38,7 @@ class ActivationTest(WorldTestCase):
         self.assertFalse(self.client.has_owner())
         self.client.activate()
         self.addCleanup(os.kill, self.client.owner_pid(), signal.SIGKILL)
-        self.assertEqual(self.client.get(HOST, "Host1.ApiVersion"), 2)
+        self.assertEqual(self.client.get(HOST, "Host1.ApiVersion"), 3)
         with open(f"/proc/{self.client.owner_pid()}/cmdline", encoding="ascii") as cmdline:
             self.assertEqual(cmdline.read().split("\0")[0], DAEMON)
 

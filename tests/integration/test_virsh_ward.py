@@ -205,6 +205,18 @@ class StateTest(AnswersTest):
         self.assertRegex(out, r"(?m)^Commands: +get-registers$")
         self.assertRegex(out, r"(?m)^Events: +all$")
 
+    def test_introspection_info_tells_what_tools_did(self):
+        out = self.ward_ok("introspection-info", "alpha")
+        self.assertRegex(out, r"(?m)^Commands sent: +120$")
+        self.assertRegex(out, r"(?m)^Errors: +3$")
+        self.assertRegex(out, r"(?m)^Events sent: +20$")
+        self.assertRegex(
+            out, r"(?m)^Replies: +half under 65.6 us, 90 % under 131.1 us, all under 524.3 us$"
+        )
+        info = self.ward_json("introspection-info", "alpha")
+        self.assertEqual((info["commands"], info["errors"], info["events"]), (120, 3, 20))
+        self.assertEqual((len(info["replyTimes"]), info["replyTimes"][16:20]), (40, [10, 8, 0, 2]))
+
     def test_statistics_have_the_counters_there_are(self):
         self.assertRegex(self.ward_ok("isolation-stats", "alpha"), r"(?m)^Entries with: +12345$")
         self.assertEqual(

@@ -215,7 +215,7 @@ dispatch(unsigned long request, void *argument)
     case KVM_TEARDOWN_INTERRUPT:
         return interrupt_running();
     default:
-        return ENOTTY;
+        return model.introspection ? model.introspection(request, argument) : ENOTTY;
     }
 }
 
@@ -322,12 +322,6 @@ ward_control_vm_set_policy(WardControlVm *self, guint64 mask, guint64 value, GEr
     }
     model.control.active = (model.control.active & ~mask) | value;
     return TRUE;
-}
-
-int
-ward_control_vm_get_fd(WardControlVm *self)
-{
-    return -1;
 }
 
 int

@@ -22,6 +22,8 @@ typedef struct {
     int trustdomain_refusal; /* errno of KVM_TRUSTDOMAIN_GET_INFO */
     int system_refusal;      /* of KVM_TRUSTDOMAIN_* on /dev/kvm */
     int open_refusal;        /* of opening the control fd */
+    /* KVM_INTROSPECTION_*, whose header only x86_64 has: 0 or an errno. NULL: ENOTTY. */
+    int (*introspection)(unsigned long request, void *argument);
     struct kvm_trustdomain_info trustdomain;
     struct kvm_trustdomain_capacity capacity;
     struct kvm_trustdomain_leak leaks[4]; /* capacity.leaks of them */

@@ -110,6 +110,75 @@ what_did_not_change_is_not_signalled(Fixture *f, gconstpointer data)
     g_assert_false(saw(f, "org.virtward.Domain1"));
 }
 
+static guint64 counted;
+
+static gboolean
+count(WardProvider *provider,
+      const WardTarget *target,
+      WardIntrospectionStatistics *statistics,
+      GError **error)
+{
+    g_assert_cmpstr(target->uuid, ==, UUID);
+    g_assert_cmpstr(target->name, ==, "guest");
+    if (!counted) {
+        g_set_error_literal(error, WARD_ERROR, WARD_ERROR_NOT_FOUND, "no VM");
+        return FALSE;
+    }
+    *statistics = (WardIntrospectionStatistics){
+        .commands = counted,
+        .errors = counted + 1,
+        .events = counted + 2,
+        .reply_times = {[17] = counted + 3},
+    };
+    return TRUE;
+}
+
+static void
+assert_counts(Fixture *f, const char *property, const char *expected)
+{
+    g_autoptr(GVariant) value = get(f, PATH, WARD_DBUS_INTERFACE_INTROSPECTION, property);
+    g_autofree char *text = value ? g_variant_print(value, TRUE) : NULL;
+
+    g_assert_cmpstr(text, ==, expected);
+}
+
+/* Counters are read when they are asked for, and nobody is told of them otherwise. */
+static void
+counters_are_read_on_request(Fixture *f, gconstpointer data)
+{
+    g_autoptr(GVariant) reply = NULL;
+    g_autofree char *all = NULL;
+
+    WARD_PROVIDER_GET_IFACE(f->provider)->introspection_statistics = count;
+    define(f, PROTECTION("<ward:introspection enforcement='preferred'><ward:socket type='unix' "
+                         "path='/nobody'/></ward:introspection>"));
+    WAIT(has(f, WARD_DBUS_INTERFACE_INTROSPECTION, "Status", "pending"));
+    assert_counts(f, "Commands", "uint64 0");
+    g_string_truncate(f->signals, 0);
+    counted = 7;
+    assert_counts(f, "Commands", "uint64 7");
+    counted = 9;
+    assert_counts(f, "Commands", "uint64 9");
+    assert_counts(f, "Errors", "uint64 10");
+    assert_counts(f, "Events", "uint64 11");
+    assert_counts(f, "Socket", "'unix:/nobody'");
+    reply = ask(f, PATH, PROPERTIES, "GetAll",
+                g_variant_new("(s)", WARD_DBUS_INTERFACE_INTROSPECTION), NULL);
+    all = g_variant_print(reply, FALSE);
+    g_assert_nonnull(strstr(all, "'Socket': <'unix:/nobody'>"));
+    g_assert_nonnull(strstr(all, "'Commands': <uint64 9>"));
+    g_assert_nonnull(
+        strstr(all, "'ReplyTimes': <[uint64 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
+                    "0, 12, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, 0, "
+                    "0, 0, 0]>"));
+    g_assert_true(inventory_has(f, "'Socket': <'unix:/nobody'>"));
+    g_assert_false(inventory_has(f, "'Commands'"));
+    g_assert_false(inventory_has(f, "'ReplyTimes'"));
+    g_assert_cmpstr(f->signals->str, ==, "");
+    assert_counts(f, "NoSuchProperty", NULL);
+    WARD_PROVIDER_GET_IFACE(f->provider)->introspection_statistics = NULL;
+}
+
 static char *
 introspect(Fixture *f, const char *path)
 {
@@ -231,6 +300,7 @@ main(int argc, char **argv)
     ADD("/inventory/get-all", inventory_is_what_get_all_says);
     ADD("/domain/signals", changes_are_signalled);
     ADD("/domain/signals-differences", what_did_not_change_is_not_signalled);
+    ADD("/domain/counters", counters_are_read_on_request);
     ADD("/domain/browse", objects_can_be_browsed);
     ADD("/teardown/job", teardown_is_seen_as_a_job_with_an_end);
     ADD("/events", events_become_signals);

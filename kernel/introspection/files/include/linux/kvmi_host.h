@@ -25,14 +25,14 @@ struct kvmi;
  * struct kvmi_vm - what introspection keeps in struct kvm
  * @lock: serializes hooking and unhooking; protects the rest
  * @kvmi_lock: inside of @lock; enough to read @kvmi, by who must not wait for
- *	an unhook
+ *	an unhook; protects the VM's statistic of errors
  * @kvmi: the connection with the tool, NULL if the VM is not hooked
  * @sessions: how often it was hooked
  * @allow: what tools may do from the next hook on
  */
 struct kvmi_vm {
 	struct mutex lock;	/* serializes hooking and unhooking */
-	spinlock_t kvmi_lock;	/* protects the pointer */
+	spinlock_t kvmi_lock;	/* protects the pointer and a counter */
 	struct kvmi *kvmi;
 	u64 sessions;
 	struct kvm_introspection_allow allow;
@@ -108,6 +108,7 @@ struct kvmi_vcpu_event {
  * @event: id of that event
  * @action: what the tool said to it
  * @seq: its sequence number
+ * @asked_ns: when it was sent, in CLOCK_MONOTONIC
  * @reply: what else it said, if the event has more of its own in its reply
  * @watch: what the tool wants to see, NULL if none ever did. The vCPU's thread's
  *	own, and so are the following.
@@ -124,6 +125,7 @@ struct kvmi_vcpu {
 	u8 event;
 	u8 action;
 	u32 seq;
+	u64 asked_ns;
 	union kvmi_reply_data reply;
 	struct kvmi_watch *watch;
 	struct kvmi_vcpu_event pending;
@@ -134,6 +136,7 @@ struct kvmi_vcpu {
 union kvmi_ioctl_arg {
 	struct kvm_introspection_hook hook;
 	struct kvm_introspection_allow allow;
+	struct kvm_introspection_stats stats;
 };
 
 void kvmi_create_vm(struct kvm *kvm);
@@ -149,8 +152,9 @@ void kvmi_vcpu_executed(struct kvm_vcpu *vcpu, bool more);
 bool kvmi_enabled(void);
 int kvmi_ioctl_read_arg(unsigned int ioctl, const void __user *argp,
 			union kvmi_ioctl_arg *arg);
-int kvmi_ioctl(struct kvm *kvm, unsigned int ioctl,
-	       const union kvmi_ioctl_arg *arg);
+int kvmi_ioctl_write_arg(unsigned int ioctl, void __user *argp,
+			 const union kvmi_ioctl_arg *arg);
+int kvmi_ioctl(struct kvm *kvm, unsigned int ioctl, union kvmi_ioctl_arg *arg);
 int kvmi_vm_ioctl(struct kvm *kvm, unsigned int ioctl, const void __user *argp);
 
 #else /* !CONFIG_KVM_INTROSPECTION */
@@ -171,8 +175,14 @@ static inline int kvmi_ioctl_read_arg(unsigned int ioctl,
 	return -ENOTTY;
 }
 
+static inline int kvmi_ioctl_write_arg(unsigned int ioctl, void __user *argp,
+				       const union kvmi_ioctl_arg *arg)
+{
+	return -ENOTTY;
+}
+
 static inline int kvmi_ioctl(struct kvm *kvm, unsigned int ioctl,
-			     const union kvmi_ioctl_arg *arg)
+			     union kvmi_ioctl_arg *arg)
 {
 	return -ENOTTY;
 }

@@ -33,7 +33,7 @@ static bool kvmi_preread(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva, u8 *new,
 {
 	if (!kvmi_may_access(vcpu, gpa, gva, KVMI_PAGE_ACCESS_R))
 		return false;
-	*data_ready = kvmi_vcpu_custom_read(vcpu, gva, new, bytes);
+	*data_ready = new && kvmi_vcpu_custom_read(vcpu, gva, new, bytes);
 	return true;
 }
 
@@ -133,6 +133,9 @@ int kvmi_arch_set_page_access(struct kvm *kvm, u64 gpa, u8 access)
 
 	if (access & ~KVMI_PAGE_ACCESS_ALL)
 		return -KVM_EINVAL;
+	/* The emulator could not do what it would have to. */
+	if (kvm->arch.has_protected_state || kvm_arch_has_private_mem(kvm))
+		return -KVM_EOPNOTSUPP;
 	if (!(access & KVMI_PAGE_ACCESS_R))
 		modes |= KVM_PAGE_TRACK_PREREAD;
 	if (!(access & KVMI_PAGE_ACCESS_W))

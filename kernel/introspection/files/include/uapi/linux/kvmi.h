@@ -41,6 +41,29 @@ struct kvm_introspection_allow {
 /* On a control fd. */
 #define KVM_INTROSPECTION_ALLOW		_IOW(KVMIO, 0xf4, struct kvm_introspection_allow)
 
+/* Length of the histogram in struct kvm_introspection_stats. */
+#define KVM_INTROSPECTION_REPLY_HIST	40
+
+/**
+ * struct kvm_introspection_stats - what KVM_INTROSPECTION_GET_STATS returns
+ * @commands: how many commands the VM's tools have sent
+ * @errors: how many commands failed and how many messages broke the protocol
+ * @events: how many events the tools were sent
+ * @reply_hist: how many events were replied to within so many nanoseconds:
+ *	entry n counts those from 2^(n-1) to 2^n, the last one all others
+ * @padding: zero
+ */
+struct kvm_introspection_stats {
+	__u64 commands;
+	__u64 errors;
+	__u64 events;
+	__u64 reply_hist[KVM_INTROSPECTION_REPLY_HIST];
+	__u64 padding[5];
+};
+
+/* On a control fd. */
+#define KVM_INTROSPECTION_GET_STATS	_IOR(KVMIO, 0xf5, struct kvm_introspection_stats)
+
 #define KVMI_VERSION		1
 
 /* A message with its header. */

@@ -100,6 +100,19 @@ void kvmi_break(struct kvmi *kvmi, int why)
 		kvm_control_set_broken(kvmi->kvm, KVM_CONTROL_INTROSPECTION, why);
 }
 
+/**
+ * kvmi_count_error() - count a command that failed or a broken protocol
+ * @kvm: the VM
+ *
+ * Unlike what else is counted, several threads may find errors at once.
+ */
+void kvmi_count_error(struct kvm *kvm)
+{
+	spin_lock(&kvm->introspection.kvmi_lock);
+	kvm->stat.generic.introspection_errors++;
+	spin_unlock(&kvm->introspection.kvmi_lock);
+}
+
 /* Takes over the socket, unless it fails. */
 static struct kvmi *kvmi_alloc(struct kvm *kvm, struct socket *sock,
 			       const struct kvm_introspection_hook *hook)
@@ -140,6 +153,8 @@ static int kvmi_recv(void *data)
 	while (!r && !READ_ONCE(kvmi->broken))
 		r = kvmi_msg_handle(kvmi);
 
+	if (r == -EPROTO)
+		kvmi_count_error(kvmi->kvm);
 	kvmi_break(kvmi, -r);
 	return 0;
 }
@@ -274,6 +289,21 @@ static int kvmi_set_allow(struct kvm *kvm,
 	return r;
 }
 
+static void kvmi_get_stats(struct kvm *kvm, struct kvm_introspection_stats *stats)
+{
+	const struct kvm_vm_stat_generic *stat = &kvm->stat.generic;
+
+	BUILD_BUG_ON(sizeof(stats->reply_hist) !=
+		     sizeof(stat->introspection_reply_hist));
+
+	memset(stats, 0, sizeof(*stats));
+	stats->commands = stat->introspection_commands;
+	stats->errors = stat->introspection_errors;
+	stats->events = stat->introspection_events;
+	memcpy(stats->reply_hist, stat->introspection_reply_hist,
+	       sizeof(stats->reply_hist));
+}
+
 /**
  * kvmi_destroy_vm() - unhook a VM that is being destroyed
  * @kvm: the VM, with its memory slots still there
@@ -302,6 +332,7 @@ int kvmi_ioctl_read_arg(unsigned int ioctl, const void __user *argp,
 		return copy_from_user(arg, argp, _IOC_SIZE(ioctl)) ? -EFAULT : 0;
 	case KVM_INTROSPECTION_UNHOOK:
 	case KVM_INTROSPECTION_PREUNHOOK:
+	case KVM_INTROSPECTION_GET_STATS:
 		return 0;
 	default:
 		return -ENOTTY;
@@ -309,13 +340,28 @@ int kvmi_ioctl_read_arg(unsigned int ioctl, const void __user *argp,
 }
 
 /**
+ * kvmi_ioctl_write_arg() - write back what one of our ioctls returns
+ * @ioctl: the ioctl, which has succeeded
+ * @argp: where the argument goes
+ * @arg: what kvmi_ioctl() has made of it
+ *
+ * Return: 0 or -EFAULT.
+ */
+int kvmi_ioctl_write_arg(unsigned int ioctl, void __user *argp,
+			 const union kvmi_ioctl_arg *arg)
+{
+	if (!(_IOC_DIR(ioctl) & _IOC_READ))
+		return 0;
+	return copy_to_user(argp, arg, _IOC_SIZE(ioctl)) ? -EFAULT : 0;
+}
+
+/**
  * kvmi_ioctl() - carry out one of our ioctls
  * @kvm: the VM, with a reference
  * @ioctl: the ioctl
- * @arg: its argument
+ * @arg: its argument, and what it returns
  */
-int kvmi_ioctl(struct kvm *kvm, unsigned int ioctl,
-	       const union kvmi_ioctl_arg *arg)
+int kvmi_ioctl(struct kvm *kvm, unsigned int ioctl, union kvmi_ioctl_arg *arg)
 {
 	if (!kvmi_enabled())
 		return -EPERM;
@@ -330,6 +376,9 @@ int kvmi_ioctl(struct kvm *kvm, unsigned int ioctl,
 		return kvmi_preunhook(kvm);
 	case KVM_INTROSPECTION_ALLOW:
 		return kvmi_set_allow(kvm, &arg->allow);
+	case KVM_INTROSPECTION_GET_STATS:
+		kvmi_get_stats(kvm, &arg->stats);
+		return 0;
 	default:
 		return -ENOTTY;
 	}

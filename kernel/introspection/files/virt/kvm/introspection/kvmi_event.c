@@ -10,6 +10,7 @@
  * nobody watches.
  */
 #include <linux/slab.h>
+#include <linux/timekeeping.h>
 
 #include "kvmi_int.h"
 
@@ -60,6 +61,8 @@ int kvmi_vcpu_answer(struct kvmi *kvmi, u32 seq)
 		v->action = reply->action;
 		memcpy(&v->reply, data, kvmi->in_size - size);
 		v->state = KVMI_VCPU_ANSWERED;
+		KVM_STATS_LOG_HIST_UPDATE(kvmi->kvm->stat.generic.introspection_reply_hist,
+					  ktime_get_ns() - v->asked_ns);
 		r = 0;
 	}
 	spin_unlock(&v->lock);
@@ -82,6 +85,7 @@ void kvmi_vcpu_asks(struct kvm_vcpu *vcpu, u8 event, u32 seq)
 	spin_lock(&v->lock);
 	v->event = event;
 	v->seq = seq;
+	v->asked_ns = ktime_get_ns();
 	v->state = KVMI_VCPU_ASKING;
 	spin_unlock(&v->lock);
 }

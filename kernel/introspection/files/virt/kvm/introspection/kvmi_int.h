@@ -97,6 +97,7 @@ static inline const void *kvmi_vcpu_arg(const u8 *in)
 struct kvmi *kvmi_get(struct kvm *kvm);
 void kvmi_put(struct kvmi *kvmi);
 void kvmi_break(struct kvmi *kvmi, int why);
+void kvmi_count_error(struct kvm *kvm);
 
 /* kvmi_sock.c */
 struct socket *kvmi_sock_get(int fd);

@@ -362,6 +362,8 @@ int kvmi_msg_handle(struct kvmi *kvmi)
 
 	kvmi->kvm->stat.generic.introspection_commands++;
 	err = kvmi_run_command(kvmi, &hdr, &size);
+	if (err < 0)
+		kvmi_count_error(kvmi->kvm);
 	if (err <= 0 && !kvmi->mute)
 		r = kvmi_msg_reply(kvmi, &hdr, err, kvmi->out, size);
 	kvmi->mute = kvmi->mute_next;

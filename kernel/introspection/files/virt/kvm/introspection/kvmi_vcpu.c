@@ -340,6 +340,8 @@ static void kvmi_vcpu_do(struct kvm_vcpu *vcpu, struct kvmi_job *job)
 	} else {
 		err = -KVM_ENOMEM;
 	}
+	if (err)
+		kvmi_count_error(vcpu->kvm);
 
 	kvmi = kvmi_get(vcpu->kvm);
 	if (kvmi) {

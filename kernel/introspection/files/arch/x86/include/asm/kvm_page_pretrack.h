@@ -16,9 +16,10 @@ struct kvm_vcpu;
 /**
  * struct kvm_page_pretrack_node - someone who is called before accesses
  * @node: in the VM's list
- * @preread: before @bytes bytes at @gpa are read; may put them into @new and
- *	set @data_ready, and then the guest gets these
- * @prewrite: before the @bytes bytes at @new are written to @gpa
+ * @preread: before @bytes bytes at @gpa are read; if @new is not NULL, may put
+ *	them there and set @data_ready, and then the guest gets these
+ * @prewrite: before the @bytes bytes at @new are written to @gpa; @new is NULL
+ *	if they are not known yet
  * @preexec: before the instruction at @gpa is executed
  * @executed: an instruction has been emulated, or has raised a fault, after all
  *	that were called for it returned true; more: it was one iteration of a
@@ -28,7 +29,7 @@ struct kvm_vcpu;
  *
  * The first three return false if the access must not happen now. The guest
  * then executes its instruction again. All nodes are called in any case. @gva
- * is the linear address.
+ * is the linear address, INVALID_GPA if there is none.
  *
  * Context: the vCPU's thread in the middle of KVM_RUN, with kvm->srcu held.
  */

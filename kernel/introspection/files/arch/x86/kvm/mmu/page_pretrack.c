@@ -7,6 +7,7 @@
  * are zapped afterwards, under mmu_lock, so there is none left that allows what
  * is watched when kvm_page_pretrack_set() returns, and no vCPU's TLB has one.
  */
+#include <linux/export.h>
 #include <linux/lockdep.h>
 #include <linux/rculist.h>
 #include <linux/srcu.h>
@@ -208,6 +209,7 @@ bool __kvm_page_preread(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva, u8 *new,
 		go_on &= n->preread(vcpu, gpa, gva, new, bytes, n, data_ready);
 	return go_on;
 }
+EXPORT_SYMBOL_GPL(__kvm_page_preread);
 
 bool __kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
 			 const u8 *new, int bytes)
@@ -221,6 +223,7 @@ bool __kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
 		go_on &= n->prewrite(vcpu, gpa, gva, new, bytes, n);
 	return go_on;
 }
+EXPORT_SYMBOL_GPL(__kvm_page_prewrite);
 
 /*
  * An instruction may go on in the next page. That is for who decodes it to
@@ -251,3 +254,4 @@ void __kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
 	kvm_for_each_pretrack_node(vcpu->kvm, n)
 		n->executed(vcpu, more, n);
 }
+EXPORT_SYMBOL_GPL(__kvm_page_executed);

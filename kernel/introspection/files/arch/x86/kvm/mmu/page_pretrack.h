@@ -144,6 +144,20 @@ static inline bool kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva
 	       __kvm_page_prewrite(vcpu, gpa, gva, new, bytes);
 }
 
+/*
+ * Before KVM itself reads or writes a page because an instruction says so, by
+ * its physical address.
+ */
+static inline bool kvm_page_preaccess(struct kvm_vcpu *vcpu, gpa_t gpa,
+				      bool read, bool write)
+{
+	bool ready;
+
+	if (read && !kvm_page_preread(vcpu, gpa, INVALID_GPA, NULL, PAGE_SIZE, &ready))
+		return false;
+	return !write || kvm_page_prewrite(vcpu, gpa, INVALID_GPA, NULL, PAGE_SIZE);
+}
+
 /* Before the instruction at the vCPU's RIP is emulated. */
 static inline bool kvm_page_preexec(struct kvm_vcpu *vcpu)
 {

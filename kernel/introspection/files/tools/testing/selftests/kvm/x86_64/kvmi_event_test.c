@@ -40,6 +40,9 @@ static void guest_code(uint64_t *page)
 	uint64_t value = guest_read(what, number);
 	uint8_t vector;
 
+	/* As hardware has it from the first write on. */
+	if (what == KVMI_EVENT_CR && number == 0)
+		value |= X86_CR0_ET;
 	for (;;) {
 		value ^= page[TOGGLE];
 		vector = guest_write(what, number, value);

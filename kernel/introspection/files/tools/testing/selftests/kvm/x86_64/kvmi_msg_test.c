@@ -252,7 +252,9 @@ static uint32_t next_reply(int tool)
 
 	if (recv(tool, &reply, sizeof(reply), MSG_WAITALL) != sizeof(reply))
 		return 0;
-	recv(tool, data, reply.hdr.size - sizeof(reply.code), MSG_WAITALL);
+	/* Asking for nothing waits for something. */
+	if (reply.hdr.size > sizeof(reply.code))
+		recv(tool, data, reply.hdr.size - sizeof(reply.code), MSG_WAITALL);
 	return reply.hdr.seq;
 }
 
@@ -422,6 +424,58 @@ TEST_F(kvmi, statistics)
 	EXPECT_EQ(1, vm_get_stat(self->guest.vm, "introspection_events"));
 	EXPECT_EQ(0, ioctl(self->guest.control, KVM_INTROSPECTION_UNHOOK));
 	EXPECT_EQ(0, vm_get_stat(self->guest.vm, "introspection_hooked"));
+}
+
+static uint64_t errors(struct guest *guest)
+{
+	return guest_stats(guest->vm, guest->control).errors;
+}
+
+TEST_F(kvmi, statistics_count_what_failed)
+{
+	self->tool = hook_with(&self->guest, self->tool, 1ull << KVMI_CONTROL_CMD_RESPONSE, 0);
+	EXPECT_EQ(0, errors(&self->guest));
+	EXPECT_EQ(0, check_command(self->tool, KVMI_GET_VERSION));
+	EXPECT_EQ(0, errors(&self->guest));
+	/* Asking counts as well, if the answer is no. */
+	EXPECT_EQ(-EPERM, check_command(self->tool, KVMI_READ_PHYSICAL));
+	EXPECT_EQ(1, errors(&self->guest));
+	EXPECT_EQ(-EPERM, read_physical(self->tool, GUEST_GPA, 8, NULL));
+	EXPECT_EQ(2, errors(&self->guest));
+	EXPECT_EQ(-1000, tool_command(self->tool, 99, NULL, 0, NULL, 0));
+	EXPECT_EQ(3, errors(&self->guest));
+	/* Replied to or not. */
+	ASSERT_EQ(0, send_cmd_response(self->tool, 1, 0, 1));
+	ASSERT_EQ(0, tool_send(self->tool, 99, 2, NULL, 0));
+	ASSERT_EQ(0, send_cmd_response(self->tool, 3, 1, 1));
+	EXPECT_EQ(3, next_reply(self->tool));
+	EXPECT_EQ(4, errors(&self->guest));
+	EXPECT_EQ(7, guest_stats(self->guest.vm, self->guest.control).commands);
+}
+
+TEST_F(kvmi, statistics_count_a_broken_protocol)
+{
+	uint64_t data[2] = {};
+
+	ASSERT_EQ(0, tool_send(self->tool, KVMI_EVENT_REPLY, 1, data, sizeof(data)));
+	EXPECT_EQ(EPROTO, wait_for_broken(self->guest.control));
+	EXPECT_EQ(1, errors(&self->guest));
+	/* They are the VM's: the next tool goes on with them. */
+	self->tool = hook_with(&self->guest, self->tool, ~0ull, ~0ull);
+	EXPECT_EQ(1, errors(&self->guest));
+	close(self->tool);
+	EXPECT_EQ(EPIPE, wait_for_broken(self->guest.control));
+	EXPECT_EQ(1, errors(&self->guest));
+	EXPECT_EQ(0, guest_stats(self->guest.vm, self->guest.control).commands);
+}
+
+TEST_F(kvmi, statistics_are_for_control_fds)
+{
+	struct kvm_introspection_stats stats;
+
+	EXPECT_EQ(-1, ioctl(self->guest.vm->fd, KVM_INTROSPECTION_GET_STATS, &stats));
+	EXPECT_ERROR(EFAULT, ioctl(self->guest.control, KVM_INTROSPECTION_GET_STATS, NULL));
+	EXPECT_EQ(0, ioctl(self->guest.control, KVM_INTROSPECTION_GET_STATS, &stats));
 }
 
 int main(int argc, char **argv)

@@ -427,7 +427,7 @@ TEST_F(page, arguments_are_checked)
 	EXPECT_EQ(RWX, get_access(m, self->gpa));
 }
 
-static void __attribute__((aligned(256))) guest_write_star(uint64_t *counter)
+static void __aligned(256) guest_write_star(uint64_t *counter)
 {
 	for (;;)
 		wrmsr(MSR_STAR, ++*counter << 32);

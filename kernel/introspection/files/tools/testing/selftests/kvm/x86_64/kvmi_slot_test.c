@@ -28,21 +28,37 @@ FIXTURE(slot) {
 	uint64_t gpa;
 };
 
+FIXTURE_VARIANT(slot) {
+	int vcpus;
+};
+
+FIXTURE_VARIANT_ADD(slot, one) {
+	.vcpus = 1,
+};
+
+/* The others count beside the page that is watched. */
+FIXTURE_VARIANT_ADD(slot, four) {
+	.vcpus = 4,
+};
+
 FIXTURE_SETUP(slot)
 {
-	struct machine *m = machine_create(1, guest_store);
+	struct machine *m = machine_create(variant->vcpus, guest_store);
+	int i;
 
 	vm_userspace_mem_region_add(m->vm, VM_MEM_SRC_ANONYMOUS_THP, SLOT_GPA, SLOT, SLOT_PAGES, 0);
 	virt_map(m->vm, SLOT_GVA, SLOT_GPA, SLOT_PAGES);
 	self->m = m;
-	self->cpu = &m->cpu[0];
-	/* In the middle of a large page. */
-	self->gpa = SLOT_GPA + (2ul << 20) + 5 * getpagesize();
-	self->cpu->counter_gva = SLOT_GVA + (self->gpa - SLOT_GPA);
-	self->cpu->counter = addr_gpa2hva(m->vm, self->gpa);
-	vcpu_args_set(self->cpu->vcpu, 1, self->cpu->counter_gva);
 	memset(addr_gpa2hva(m->vm, SLOT_GPA), 0, SLOT_PAGES * getpagesize());
-	switch_event_first(m, 0);
+	for (i = 0; i < m->vcpus; i++) {
+		self->cpu = &m->cpu[i];
+		/* In the middle of a large page. */
+		self->gpa = SLOT_GPA + (2ul << 20) + (5 + 2 * i) * getpagesize();
+		self->cpu->counter_gva = SLOT_GVA + (self->gpa - SLOT_GPA);
+		self->cpu->counter = addr_gpa2hva(m->vm, self->gpa);
+		vcpu_args_set(self->cpu->vcpu, 1, self->cpu->counter_gva);
+		switch_event_first(m, i);
+	}
 }
 
 FIXTURE_TEARDOWN(slot)

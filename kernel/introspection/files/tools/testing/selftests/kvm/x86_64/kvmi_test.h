@@ -95,6 +95,26 @@ static inline int tool_hook(int door)
 	return -1;
 }
 
+/* What a control fd tells, which is what the VM's statistics tell as well. */
+static inline struct kvm_introspection_stats guest_stats(struct kvm_vm *vm, int control)
+{
+	uint64_t hist[KVM_INTROSPECTION_REPLY_HIST];
+	struct kvm_introspection_stats stats;
+	int i;
+
+	memset(&stats, 0xff, sizeof(stats));
+	TEST_ASSERT(!ioctl(control, KVM_INTROSPECTION_GET_STATS, &stats), "get stats: %s",
+		    strerror(errno));
+	TEST_ASSERT_EQ(stats.commands, vm_get_stat(vm, "introspection_commands"));
+	TEST_ASSERT_EQ(stats.errors, vm_get_stat(vm, "introspection_errors"));
+	TEST_ASSERT_EQ(stats.events, vm_get_stat(vm, "introspection_events"));
+	__vm_get_stat(vm, "introspection_reply_hist", hist, KVM_INTROSPECTION_REPLY_HIST);
+	TEST_ASSERT(!memcmp(hist, stats.reply_hist, sizeof(stats.reply_hist)), "histogram");
+	for (i = 0; i < ARRAY_SIZE(stats.padding); i++)
+		TEST_ASSERT_EQ(stats.padding[i], 0);
+	return stats;
+}
+
 /* In one piece: KVM may close the connection after the first byte it dislikes. */
 static inline int tool_send(int tool, uint16_t id, uint32_t seq, const void *data,
 			    uint16_t size)

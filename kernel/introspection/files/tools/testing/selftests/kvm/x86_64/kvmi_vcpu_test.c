@@ -452,6 +452,56 @@ TEST_F(vcpu, allow_lists_hold)
 	EXPECT_EQ(0, vcpu_ping(m, 0));
 }
 
+static uint64_t replies(const struct kvm_introspection_stats *stats, int first)
+{
+	uint64_t sum = 0;
+	int i;
+
+	for (i = first; i < KVM_INTROSPECTION_REPLY_HIST; i++)
+		sum += stats->reply_hist[i];
+	return sum;
+}
+
+/* It takes at least as long as the tool lets it wait; how much longer is the machine's affair. */
+TEST_F(vcpu, statistics_tell_how_long_replies_took)
+{
+	struct kvmi_get_cpuid no_leaf = { .function = 0x12345678 };
+	struct kvm_introspection_stats stats;
+	struct message events[MAX_VCPUS];
+	struct machine *m = self->m;
+	int i;
+
+	machine_start(m);
+	EXPECT_EQ(0, vcpu_ping(m, 0));
+	stats = guest_stats(m->vm, m->control);
+	EXPECT_EQ(0, stats.errors);
+	/* What the vCPU's own thread refuses is an error, too. */
+	for (i = 0; i < m->vcpus; i++)
+		EXPECT_EQ(-ENOENT, command(m, KVMI_GET_CPUID, i, &no_leaf, sizeof(no_leaf),
+					   NULL, 0));
+	stats = guest_stats(m->vm, m->control);
+	EXPECT_EQ(m->vcpus, stats.errors);
+	pause_all(m, events);
+	stats = guest_stats(m->vm, m->control);
+	EXPECT_EQ(m->vcpus, stats.events);
+	EXPECT_EQ(0, replies(&stats, 0));
+	/* 2^26 ns. */
+	usleep(68000);
+	for (i = 0; i < m->vcpus; i++)
+		answer(m, &events[i], KVMI_EVENT_ACTION_CONTINUE);
+	machine_wait_counting(m);
+	stats = guest_stats(m->vm, m->control);
+	EXPECT_EQ(m->vcpus, replies(&stats, 0));
+	EXPECT_EQ(m->vcpus, replies(&stats, 27));
+	/* And this one does not wait for the tool. */
+	EXPECT_EQ(0, pause_vcpu(m, 0, 0));
+	next_event(m, &events[0]);
+	answer(m, &events[0], KVMI_EVENT_ACTION_CONTINUE);
+	cpu_wait_counting(&m->cpu[0]);
+	stats = guest_stats(m->vm, m->control);
+	EXPECT_EQ(m->vcpus + 1, replies(&stats, 0));
+}
+
 int main(int argc, char **argv)
 {
 	TEST_REQUIRE(kvm_has_cap(KVM_CAP_INTROSPECTION));
