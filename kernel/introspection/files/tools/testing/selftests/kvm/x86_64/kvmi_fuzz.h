@@ -384,7 +384,7 @@ static inline bool is_dangerous(const struct sent *sent, const struct subject *g
 
 static inline void make_pages(struct rng *rng, struct sent *sent, const struct subject *guest)
 {
-	int n = rng_below(rng, rng_once_in(rng, 50) ? 250 : 5), i;
+	int n = rng_below(rng, rng_once_in(rng, 200) ? 250 : 4), i;
 	int step = sent->hdr.id == 20 ? 8 : 16;
 	uint8_t *entry = sent->data + 8;
 
