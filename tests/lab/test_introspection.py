@@ -12,6 +12,7 @@ import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 
+from acceptance_case import AcceptanceTest  # noqa: E402,F401
 from ward_bus import HOST, iterate  # noqa: E402
 from introspection_case import IntrospectionTestCase, introspection  # noqa: E402
 from ward_processes import accepts  # noqa: E402

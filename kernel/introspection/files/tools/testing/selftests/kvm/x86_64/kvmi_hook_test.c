@@ -2,7 +2,6 @@
 /*
  * KVM introspection: hooking, unhooking, and everything that can cut it short.
  */
-#include <dirent.h>
 #include <pthread.h>
 #include <signal.h>
 #include <sys/resource.h>
@@ -62,29 +61,6 @@ static int ping(int tool)
 	struct kvmi_get_version_reply reply;
 
 	return tool_command(tool, KVMI_GET_VERSION, NULL, 0, &reply, sizeof(reply));
-}
-
-/* How many processes have that name. */
-static int threads_named(const char *name)
-{
-	struct dirent *entry;
-	char path[300], comm[32];
-	DIR *dir = opendir("/proc");
-	int n = 0;
-
-	while ((entry = readdir(dir))) {
-		int fd, len;
-
-		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
-		fd = open(path, O_RDONLY);
-		if (fd < 0)
-			continue;
-		len = read(fd, comm, sizeof(comm) - 1);
-		close(fd);
-		n += len == strlen(name) + 1 && !strncmp(comm, name, strlen(name));
-	}
-	closedir(dir);
-	return n;
 }
 
 TEST_F(hook, disabled_by_the_parameter)

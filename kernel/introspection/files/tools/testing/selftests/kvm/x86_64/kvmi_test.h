@@ -6,6 +6,7 @@
 #ifndef SELFTEST_KVMI_TEST_H
 #define SELFTEST_KVMI_TEST_H
 
+#include <dirent.h>
 #include <fcntl.h>
 #include <poll.h>
 #include <sys/socket.h>
@@ -178,6 +179,29 @@ static inline int wait_for_broken(int control)
 		}
 	}
 	return 0;
+}
+
+/* How many processes, which include kernel threads, have that name. */
+static inline int threads_named(const char *name)
+{
+	struct dirent *entry;
+	char path[300], comm[32];
+	DIR *dir = opendir("/proc");
+	int n = 0;
+
+	while ((entry = readdir(dir))) {
+		int fd, len;
+
+		snprintf(path, sizeof(path), "/proc/%s/comm", entry->d_name);
+		fd = open(path, O_RDONLY);
+		if (fd < 0)
+			continue;
+		len = read(fd, comm, sizeof(comm) - 1);
+		close(fd);
+		n += len == strlen(name) + 1 && !strncmp(comm, name, strlen(name));
+	}
+	closedir(dir);
+	return n;
 }
 
 #endif /* SELFTEST_KVMI_TEST_H */
