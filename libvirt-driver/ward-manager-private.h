@@ -48,17 +48,17 @@ struct _WardManager {
     GHashTable *jobs;    /* id to WardJob */
     guint last_job;
     GCancellable *cancellable; /* cancelled by ward_manager_stop() */
-    WardQueue *host_queue;     /* work about the host as a whole */
-    WardQueue *list_queue;     /* listing domains, which a probe must not delay */
+    WardQueue host_queue;      /* work about the host as a whole */
+    WardQueue list_queue;      /* listing domains, which a probe must not delay */
     GQueue unread;             /* domains to read after connecting, each a reference */
     guint reading;             /* of them, how many are being read */
     gboolean ready;
-    guint ready_timer;          /* source: the longest that anybody waits for it */
-    WardAdmissions *admission;  /* of starts that need a trust domain key */
-    WardQueue *admission_queue; /* counting keys, which nothing may delay */
-    guint max_teardowns;        /* 0: no limit */
-    guint teardown_places;      /* taken, of those */
-    guint teardown_weight;      /* 0: none is set */
+    guint ready_timer;         /* source: the longest that anybody waits for it */
+    WardAdmissions *admission; /* of starts that need a trust domain key */
+    WardQueue admission_queue; /* counting keys, which nothing may delay */
+    guint max_teardowns;       /* 0: no limit */
+    guint teardown_places;     /* taken, of those */
+    guint teardown_weight;     /* 0: none is set */
 };
 
 /* ward-manager.c */

@@ -336,9 +336,9 @@ on_opened(WardConnection *connection, WardManager *self)
     forget_intentions(self);
     /* What is known without asking QEMU, at once: a hook may come before the probe is done. */
     take_host_support(self, ward_host_support_new(self->provider, NULL, version, 0));
-    ward_queue_push(self->host_queue, g_task_new(self, self->cancellable, on_probed, NULL),
+    ward_queue_push(&self->host_queue, g_task_new(self, self->cancellable, on_probed, NULL),
                     probe_in_thread);
-    ward_queue_push(self->list_queue, g_task_new(self, self->cancellable, on_listed, NULL),
+    ward_queue_push(&self->list_queue, g_task_new(self, self->cancellable, on_listed, NULL),
                     list_in_thread);
 }
 
@@ -413,9 +413,6 @@ ward_manager_finalize(GObject *object)
     g_hash_table_unref(self->domains);
     g_hash_table_unref(self->jobs);
     g_object_unref(self->cancellable);
-    ward_queue_unref(self->host_queue);
-    ward_queue_unref(self->list_queue);
-    ward_queue_unref(self->admission_queue);
     ward_admission_free(self->admission);
     G_OBJECT_CLASS(ward_manager_parent_class)->finalize(object);
 }
@@ -446,9 +443,6 @@ ward_manager_init(WardManager *self)
     self->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_object_unref);
     self->jobs = g_hash_table_new_full(NULL, NULL, NULL, g_object_unref);
     self->cancellable = g_cancellable_new();
-    self->host_queue = ward_queue_new();
-    self->list_queue = ward_queue_new();
-    self->admission_queue = ward_queue_new();
     g_queue_init(&self->unread);
 }
 
