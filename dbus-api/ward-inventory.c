@@ -11,7 +11,6 @@ struct _WardInventory {
 
     WardInventorySource source;
     gpointer source_data;
-    GVariant *reply; /* NULL: out of date */
     gboolean complete;
     GQueue early; /* calls that came before that: WardInventoryCall */
 };
@@ -35,18 +34,8 @@ static void ward_inventory_call_free(WardInventoryCall *call);
 G_DEFINE_FINAL_TYPE(WardInventory, ward_inventory, G_TYPE_OBJECT)
 
 static void
-ward_inventory_finalize(GObject *object)
-{
-    WardInventory *self = WARD_INVENTORY(object);
-
-    g_clear_pointer(&self->reply, g_variant_unref);
-    G_OBJECT_CLASS(ward_inventory_parent_class)->finalize(object);
-}
-
-static void
 ward_inventory_class_init(WardInventoryClass *klass)
 {
-    G_OBJECT_CLASS(klass)->finalize = ward_inventory_finalize;
 }
 
 static void
@@ -65,7 +54,6 @@ ward_inventory_set_source(WardInventory *self, WardInventorySource source, gpoin
 {
     self->source = source;
     self->source_data = user_data;
-    ward_inventory_invalidate(self);
     /* Then nothing will be known any more: calls that wait are dropped with the rest. */
     if (!source)
         ward_inventory_set_complete(self);
@@ -91,12 +79,6 @@ ward_inventory_set_complete(WardInventory *self)
     self->complete = TRUE;
     while ((call = g_queue_pop_head(&self->early)))
         answer(call);
-}
-
-void
-ward_inventory_invalidate(WardInventory *self)
-{
-    g_clear_pointer(&self->reply, g_variant_unref);
 }
 
 /* Runs in GDBus's own thread: it only takes the message out of GLib's way. */
@@ -139,12 +121,8 @@ answer(WardInventoryCall *call)
         ward_inventory_call_free(call);
         return;
     }
-    if (!self->reply) {
-        self->reply = g_variant_ref_sink(build_reply(self));
-        g_variant_get_data(self->reply); /* one block of bytes, see ward-domain-tree.c */
-    }
     reply = g_dbus_message_new_method_reply(call->call);
-    g_dbus_message_set_body(reply, self->reply);
+    g_dbus_message_set_body(reply, build_reply(self));
     /* It fails only when the connection is gone, and the caller with it. */
     g_dbus_connection_send_message(call->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
                                    NULL);
