@@ -100,6 +100,12 @@ set_timer(WardManager *manager, WardDomain *domain, guint delay_ms)
     domain->timer = g_timeout_add_full(G_PRIORITY_DEFAULT, delay_ms, on_timer, sync, sync_free);
 }
 
+gboolean
+ward_manager_is_detached(WardManager *self, WardDomain *domain)
+{
+    return ward_marker_get(self->state_dir, domain->uuid, WARD_MARKER_DETACHED);
+}
+
 /* Whether an introspection tool that is not attached should be tried again by and by. */
 static gboolean
 wants_retry(WardManager *manager, WardDomain *domain)
