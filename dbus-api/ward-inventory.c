@@ -1,6 +1,8 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ward-inventory.h"
 
+#include <malloc.h>
+
 #include "ward-dbus-names.h"
 
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
@@ -28,6 +30,7 @@ static gboolean on_call(gpointer user_data);
 /* helpers */
 static gboolean is_our_call(GDBusMessage *message);
 static void answer(WardInventoryCall *call);
+static void on_sent(GObject *connection, GAsyncResult *result, gpointer user_data);
 static GVariant *build_reply(WardInventory *self);
 static void ward_inventory_call_free(WardInventoryCall *call);
 
@@ -126,7 +129,15 @@ answer(WardInventoryCall *call)
     /* It fails only when the connection is gone, and the caller with it. */
     g_dbus_connection_send_message(call->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
                                    NULL);
+    g_dbus_connection_flush(call->connection, NULL, on_sent, NULL);
     ward_inventory_call_free(call);
+}
+
+/* The message was larger than all that was allocated for it before, and is gone. */
+static void
+on_sent(GObject *connection, GAsyncResult *result, gpointer user_data)
+{
+    malloc_trim(0);
 }
 
 /* What is not exactly the call is GLib's, which knows the errors for it. */
