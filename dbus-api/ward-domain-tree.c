@@ -232,15 +232,17 @@ tree_introspect(GDBusConnection *connection,
     g_autofree char *full = name ? g_strconcat(TREE_PATH "/", name, NULL) : NULL;
     WardNode *node = full ? find_node(data, full) : NULL;
     g_autoptr(GPtrArray) infos = g_ptr_array_new();
+    g_autoptr(GVariant) shown = NULL;
+    GVariantIter iter;
+    const char *interface;
 
     if (!node)
         return NULL;
-    for (guint i = 0; i < N_INTERFACES; i++) {
-        g_autoptr(GVariant) told = node_get_told(node, i);
-
-        if (told)
-            g_ptr_array_add(infos, g_dbus_interface_info_ref(interfaces[i]->get_info()));
-    }
+    shown = g_variant_get_child_value(node->told, 1);
+    g_variant_iter_init(&iter, shown);
+    while (g_variant_iter_next(&iter, "{&s@a{sv}}", &interface, NULL))
+        g_ptr_array_add(
+            infos, g_dbus_interface_info_ref(interfaces[find_interface(interface)]->get_info()));
     g_ptr_array_add(infos, NULL);
     return (GDBusInterfaceInfo **)g_ptr_array_steal(infos, NULL);
 }

@@ -8,12 +8,16 @@
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define INVENTORY_TYPE "a{oa{sa{sv}}}"
 
+/* Calls often come one after the other: after the last, its memory is given back. */
+#define REST_MS 50
+
 struct _WardInventory {
     GObject parent;
 
     WardInventorySource source;
     gpointer source_data;
     gboolean complete;
+    guint rest;   /* source: no call has come for a while */
     GQueue early; /* calls that came before that: WardInventoryCall */
 };
 
@@ -30,15 +34,25 @@ static gboolean on_call(gpointer user_data);
 /* helpers */
 static gboolean is_our_call(GDBusMessage *message);
 static void answer(WardInventoryCall *call);
-static void on_sent(GObject *connection, GAsyncResult *result, gpointer user_data);
+static gboolean on_rest(gpointer user_data);
 static GVariant *build_reply(WardInventory *self);
 static void ward_inventory_call_free(WardInventoryCall *call);
 
 G_DEFINE_FINAL_TYPE(WardInventory, ward_inventory, G_TYPE_OBJECT)
 
 static void
+ward_inventory_finalize(GObject *object)
+{
+    WardInventory *self = WARD_INVENTORY(object);
+
+    g_clear_handle_id(&self->rest, g_source_remove);
+    G_OBJECT_CLASS(ward_inventory_parent_class)->finalize(object);
+}
+
+static void
 ward_inventory_class_init(WardInventoryClass *klass)
 {
+    G_OBJECT_CLASS(klass)->finalize = ward_inventory_finalize;
 }
 
 static void
@@ -129,15 +143,20 @@ answer(WardInventoryCall *call)
     /* It fails only when the connection is gone, and the caller with it. */
     g_dbus_connection_send_message(call->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
                                    NULL);
-    g_dbus_connection_flush(call->connection, NULL, on_sent, NULL);
+    g_clear_handle_id(&self->rest, g_source_remove);
+    self->rest = g_timeout_add(REST_MS, on_rest, self);
     ward_inventory_call_free(call);
 }
 
-/* The message was larger than all that was allocated for it before, and is gone. */
-static void
-on_sent(GObject *connection, GAsyncResult *result, gpointer user_data)
+/* The message is the largest thing that the daemon allocates, and it is gone. */
+static gboolean
+on_rest(gpointer user_data)
 {
+    WardInventory *self = user_data;
+
+    self->rest = 0;
     malloc_trim(0);
+    return G_SOURCE_REMOVE;
 }
 
 /* What is not exactly the call is GLib's, which knows the errors for it. */
