@@ -42,7 +42,7 @@ struct _WardDomainTree {
 typedef struct {
     WardDomainTree *tree;
     WardDomain *domain;
-    GVariant *told[N_INTERFACES]; /* properties, a{sv}, as last told; NULL: not shown */
+    GVariant *told; /* an entry of an inventory, {oa{sa{sv}}}, as last told */
 } WardNode;
 
 /* the subtree */
@@ -83,18 +83,21 @@ on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpoi
 /* nodes */
 static WardNode *find_node(WardDomainTree *self, const char *path);
 static GVariant *find_told(WardDomainTree *self, const char *path, const char *interface);
+static GVariant *node_get_told(WardNode *node, guint interface);
+static void node_take(WardNode *node, GVariant *const properties[N_INTERFACES]);
 static void node_update(WardNode *node, guint interface);
 static gboolean node_shows(WardNode *node, guint interface);
 static GVariant *node_describe(WardNode *node, guint interface);
-static GVariant *node_build_interfaces(WardNode *node, guint only);
 static void node_free(WardNode *node);
 /* signals */
 static void tell(WardNode *node, const char *interface, const char *name, GVariant *arguments);
 static void tell_changed(WardNode *node, guint interface, GVariant *before, GVariant *now);
-static void tell_added(WardNode *node, guint only);
-static void tell_removed(WardNode *node, guint only);
+static void tell_added(WardNode *node, GVariant *added);
+static void tell_removed(WardNode *node, GVariant *removed);
 /* helpers */
 static guint find_interface(const char *name);
+static GVariant *build_interfaces(GVariant *const properties[N_INTERFACES]);
+static GVariant *build_interface(guint interface, GVariant *properties);
 
 G_DEFINE_FINAL_TYPE(WardDomainTree, ward_domain_tree, G_TYPE_OBJECT)
 
@@ -168,14 +171,15 @@ void
 ward_domain_tree_add(WardDomainTree *self, WardDomain *domain)
 {
     WardNode *node = g_new0(WardNode, 1);
+    GVariant *properties[N_INTERFACES];
 
     node->tree = self;
     node->domain = g_object_ref(domain);
     for (guint i = 0; i < N_INTERFACES; i++)
-        node->told[i] = node_describe(node, i);
+        properties[i] = node_describe(node, i);
+    node_take(node, properties);
     g_hash_table_insert(self->nodes, (gpointer)ward_domain_get_uuid(domain), node);
-    ward_inventory_invalidate(self->context->inventory);
-    tell_added(node, N_INTERFACES);
+    tell_added(node, g_variant_get_child_value(node->told, 1));
 }
 
 void
@@ -184,8 +188,7 @@ ward_domain_tree_remove(WardDomainTree *self, WardDomain *domain)
     WardNode *node = g_hash_table_lookup(self->nodes, ward_domain_get_uuid(domain));
 
     g_return_if_fail(node);
-    ward_inventory_invalidate(self->context->inventory);
-    tell_removed(node, N_INTERFACES);
+    tell_removed(node, g_variant_get_child_value(node->told, 1));
     g_hash_table_remove(self->nodes, ward_domain_get_uuid(domain));
 }
 
@@ -193,15 +196,11 @@ void
 ward_domain_tree_describe(WardDomainTree *self, GVariantBuilder *objects)
 {
     GHashTableIter iter;
-    gpointer uuid, node;
+    gpointer node;
 
     g_hash_table_iter_init(&iter, self->nodes);
-    while (g_hash_table_iter_next(&iter, &uuid, &node)) {
-        g_autofree char *path = ward_dbus_path_from_uuid(uuid);
-
-        g_variant_builder_add(objects, "{o@a{sa{sv}}}", path,
-                              node_build_interfaces(node, N_INTERFACES));
-    }
+    while (g_hash_table_iter_next(&iter, NULL, &node))
+        g_variant_builder_add_value(objects, ((WardNode *)node)->told);
 }
 
 /* the subtree */
@@ -234,13 +233,17 @@ tree_introspect(GDBusConnection *connection,
     g_autofree char *full = name ? g_strconcat(TREE_PATH "/", name, NULL) : NULL;
     WardNode *node = full ? find_node(data, full) : NULL;
     g_autoptr(GPtrArray) infos = g_ptr_array_new();
+    g_autoptr(GVariant) shown = NULL;
+    GVariantIter iter;
+    const char *interface;
 
     if (!node)
         return NULL;
-    for (guint i = 0; i < N_INTERFACES; i++) {
-        if (node->told[i])
-            g_ptr_array_add(infos, g_dbus_interface_info_ref(interfaces[i]->get_info()));
-    }
+    shown = g_variant_get_child_value(node->told, 1);
+    g_variant_iter_init(&iter, shown);
+    while (g_variant_iter_next(&iter, "{&s@a{sv}}", &interface, NULL))
+        g_ptr_array_add(
+            infos, g_dbus_interface_info_ref(interfaces[find_interface(interface)]->get_info()));
     g_ptr_array_add(infos, NULL);
     return (GDBusInterfaceInfo **)g_ptr_array_steal(infos, NULL);
 }
@@ -277,13 +280,13 @@ tree_method_call(GDBusConnection *connection,
     WardDomainTree *self = data;
     WardNode *node = find_node(self, path);
     gboolean properties = g_str_equal(interface, PROPERTIES);
+    g_autoptr(GVariant) told = NULL;
     g_autoptr(GDBusInterfaceSkeleton) skeleton = NULL;
-    GVariant *told;
 
     if (properties)
         g_variant_get_child(parameters, 0, "&s", &interface);
     told = find_told(self, path, interface);
-    if (!node || !told) {
+    if (!told) {
         g_autoptr(GError) error =
             g_error_new(WARD_ERROR, WARD_ERROR_NOT_FOUND, "%s has no %s any more", path, interface);
 
@@ -310,7 +313,7 @@ tree_get_property(GDBusConnection *connection,
                   GError **error,
                   gpointer data)
 {
-    GVariant *told = find_told(data, path, interface);
+    g_autoptr(GVariant) told = find_told(data, path, interface);
 
     if (told)
         return g_variant_lookup_value(told, property, NULL);
@@ -349,13 +352,15 @@ on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpoi
     WardProtection protection = g_value_get_int(&values[1]);
     const char *name = g_value_get_string(&values[2]);
     const WardExportedInterface *interface = interfaces[protection];
+    g_autoptr(GVariant) told = NULL;
     g_autoptr(GVariant) arguments = NULL;
 
     if (!node)
         return G_SOURCE_CONTINUE;
     if (node_shows(node, protection))
         node_update(node, protection);
-    if (node->told[protection] && interface->build_signal)
+    told = node_get_told(node, protection);
+    if (told && interface->build_signal)
         arguments = interface->build_signal(name, g_value_get_string(&values[3]),
                                             g_value_get_uint64(&values[4]));
     if (!arguments)
@@ -375,37 +380,62 @@ find_node(WardDomainTree *self, const char *path)
     return uuid ? g_hash_table_lookup(self->nodes, uuid) : NULL;
 }
 
-/* Borrowed; NULL when there is no such object, or it does not have the interface. */
+/* (transfer full); NULL when there is no such object, or it does not have the interface. */
 static GVariant *
 find_told(WardDomainTree *self, const char *path, const char *interface)
 {
     WardNode *node = find_node(self, path);
     guint i = find_interface(interface);
 
-    return node && i < N_INTERFACES ? node->told[i] : NULL;
+    return node && i < N_INTERFACES ? node_get_told(node, i) : NULL;
+}
+
+/* (transfer full): the a{sv} of @interface; NULL: not shown. */
+static GVariant *
+node_get_told(WardNode *node, guint interface)
+{
+    g_autoptr(GVariant) shown = g_variant_get_child_value(node->told, 1);
+
+    return g_variant_lookup_value(shown, interfaces[interface]->get_info()->name, NULL);
+}
+
+/* Takes the @properties, which become what was told last. */
+static void
+node_take(WardNode *node, GVariant *const properties[N_INTERFACES])
+{
+    g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+
+    g_clear_pointer(&node->told, g_variant_unref);
+    node->told =
+        g_variant_ref_sink(g_variant_new("{o@a{sa{sv}}}", path, build_interfaces(properties)));
+    /* One block of bytes: a tenth of the memory of a tree of GVariants. */
+    g_variant_get_data(node->told);
+    for (guint i = 0; i < N_INTERFACES; i++) {
+        if (properties[i])
+            g_variant_unref(properties[i]);
+    }
 }
 
 static void
 node_update(WardNode *node, guint interface)
 {
-    g_autoptr(GVariant) before = node->told[interface];
-    GVariant *now = node_describe(node, interface);
+    g_autoptr(GVariant) before = node_get_told(node, interface);
+    g_autoptr(GVariant) now = node_describe(node, interface);
+    GVariant *properties[N_INTERFACES];
 
-    if (before && now && g_variant_equal(before, now)) {
-        g_variant_unref(now);
-        g_steal_pointer(&before);
+    if (before == now || (before && now && g_variant_equal(before, now)))
         return;
-    }
-    node->told[interface] = now;
-    if (!before && !now)
-        return;
-    ward_inventory_invalidate(node->tree->context->inventory);
+    for (guint i = 0; i < N_INTERFACES; i++)
+        properties[i] = i == interface ? now : node_get_told(node, i);
+    if (now)
+        g_variant_ref(now);
+    node_take(node, properties);
     if (before && now)
         tell_changed(node, interface, before, now);
     else if (now)
-        tell_added(node, interface);
+        tell_added(node, build_interface(interface, now));
     else
-        tell_removed(node, interface);
+        tell_removed(node, build_interface(interface, before));
 }
 
 static gboolean
@@ -419,40 +449,20 @@ static GVariant *
 node_describe(WardNode *node, guint interface)
 {
     GDBusInterfaceSkeleton *template = node->tree->templates[interface];
-    GVariant *properties;
 
     if (!node_shows(node, interface))
         return NULL;
     if (interface != DOMAIN)
         ward_exported_update_common(template, node->domain, interface);
     interfaces[interface]->update(template, node->domain);
-    properties = ward_live_properties_leave_out(interfaces[interface],
-                                                g_dbus_interface_skeleton_get_properties(template));
-    /* One block of bytes: a tenth of the memory of a tree of GVariants. */
-    g_variant_get_data(properties);
-    return properties;
-}
-
-/* An a{sa{sv}}, floating, of the interface @only, or of all when that is N_INTERFACES. */
-static GVariant *
-node_build_interfaces(WardNode *node, guint only)
-{
-    GVariantBuilder builder;
-
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sa{sv}}"));
-    for (guint i = 0; i < N_INTERFACES; i++) {
-        if (node->told[i] && (only == N_INTERFACES || only == i))
-            g_variant_builder_add(&builder, "{s@a{sv}}", interfaces[i]->get_info()->name,
-                                  node->told[i]);
-    }
-    return g_variant_builder_end(&builder);
+    return ward_live_properties_leave_out(interfaces[interface],
+                                          g_dbus_interface_skeleton_get_properties(template));
 }
 
 static void
 node_free(WardNode *node)
 {
-    for (guint i = 0; i < N_INTERFACES; i++)
-        g_clear_pointer(&node->told[i], g_variant_unref);
+    g_variant_unref(node->told);
     g_object_unref(node->domain);
     g_free(node);
 }
@@ -495,26 +505,31 @@ tell_changed(WardNode *node, guint interface, GVariant *before, GVariant *now)
          g_variant_new("(sa{sv}as)", interfaces[interface]->get_info()->name, &changed, NULL));
 }
 
+/* Takes @added, an a{sa{sv}}. */
 static void
-tell_added(WardNode *node, guint only)
+tell_added(WardNode *node, GVariant *added)
 {
     g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+    g_autoptr(GVariant) interfaces_added = g_variant_take_ref(added);
 
     tell(node, OBJECT_MANAGER, "InterfacesAdded",
-         g_variant_new("(o@a{sa{sv}})", path, node_build_interfaces(node, only)));
+         g_variant_new("(o@a{sa{sv}})", path, interfaces_added));
 }
 
+/* Takes @removed, an a{sa{sv}}, of which the names count. */
 static void
-tell_removed(WardNode *node, guint only)
+tell_removed(WardNode *node, GVariant *removed)
 {
     g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+    g_autoptr(GVariant) interfaces_removed = g_variant_take_ref(removed);
     GVariantBuilder names;
+    GVariantIter iter;
+    const char *name;
 
     g_variant_builder_init(&names, G_VARIANT_TYPE("as"));
-    for (guint i = 0; i < N_INTERFACES; i++) {
-        if (only == i || (only == N_INTERFACES && node->told[i]))
-            g_variant_builder_add(&names, "s", interfaces[i]->get_info()->name);
-    }
+    g_variant_iter_init(&iter, interfaces_removed);
+    while (g_variant_iter_next(&iter, "{&s@a{sv}}", &name, NULL))
+        g_variant_builder_add(&names, "s", name);
     tell(node, OBJECT_MANAGER, "InterfacesRemoved", g_variant_new("(oas)", path, &names));
 }
 
@@ -529,4 +544,28 @@ find_interface(const char *name)
             break;
     }
     return i;
+}
+
+/* An a{sa{sv}}, floating, of those that are not NULL. */
+static GVariant *
+build_interfaces(GVariant *const properties[N_INTERFACES])
+{
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sa{sv}}"));
+    for (guint i = 0; i < N_INTERFACES; i++) {
+        if (properties[i])
+            g_variant_builder_add(&builder, "{s@a{sv}}", interfaces[i]->get_info()->name,
+                                  properties[i]);
+    }
+    return g_variant_builder_end(&builder);
+}
+
+static GVariant *
+build_interface(guint interface, GVariant *properties)
+{
+    GVariant *one[N_INTERFACES] = {NULL};
+
+    one[interface] = properties;
+    return build_interfaces(one);
 }

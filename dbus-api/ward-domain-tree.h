@@ -4,9 +4,9 @@
  *
  * A host has many domains, and an object and a skeleton of GDBus's for each interface of each cost
  * 2 to 3 kB apiece: more than all that the daemon knows of the domain. So the domains are one
- * subtree on the connection. Of each only what was last told of it is kept, the dictionary of
- * each of its interfaces: it answers reads, and what differs in the next one is what is signalled.
- * A skeleton is made for the length of a method call.
+ * subtree on the connection. Of each only what was last told of it is kept, its entry of an
+ * inventory: it answers reads, and what differs in the next one is what is signalled. A skeleton is
+ * made for the length of a method call.
  *
  * An object has Domain1, and the interface of each protection as ward_domain_shows() says; it
  * follows the domain's signals by itself. All of it belongs to the main thread.

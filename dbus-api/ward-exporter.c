@@ -6,6 +6,7 @@
 #include "ward-domain-tree.h"
 #include "ward-exported-host.h"
 #include "ward-exported-job.h"
+#include "ward-inventory.h"
 
 struct _WardExporter {
     GObject parent;
@@ -14,6 +15,7 @@ struct _WardExporter {
     GDBusObjectManagerServer *objects; /* the host and the jobs */
     WardDomainTree *domains;
     GDBusConnection *connection;
+    WardInventory *inventory;
     guint inventory_filter;
 };
 
@@ -34,10 +36,11 @@ ward_exporter_dispose(GObject *object)
 {
     WardExporter *self = WARD_EXPORTER(object);
 
-    if (self->context) {
+    if (self->inventory) {
         ward_exporter_set_connection(self, NULL);
-        ward_inventory_set_source(self->context->inventory, NULL, NULL);
+        ward_inventory_set_source(self->inventory, NULL, NULL);
     }
+    g_clear_object(&self->inventory);
     g_clear_object(&self->domains);
     g_clear_object(&self->objects);
     g_clear_pointer(&self->context, ward_export_context_unref);
@@ -60,20 +63,20 @@ ward_exporter_new(WardManager *manager, GBusType bus)
 {
     WardExporter *self = g_object_new(WARD_TYPE_EXPORTER, NULL);
     g_autoptr(WardAuthorizer) authorizer = ward_authorizer_new(bus);
-    g_autoptr(WardInventory) inventory = ward_inventory_new();
     g_autoptr(GDBusObjectSkeleton) host = NULL;
     g_autoptr(GList) domains = ward_manager_get_domains(manager);
     g_autoptr(GList) jobs = ward_manager_get_jobs(manager);
 
-    self->context = ward_export_context_new(manager, authorizer, inventory);
+    self->context = ward_export_context_new(manager, authorizer);
+    self->inventory = ward_inventory_new();
     self->objects = g_dbus_object_manager_server_new(WARD_DBUS_PATH);
     self->domains = ward_domain_tree_new(self->context);
-    ward_inventory_set_source(inventory, describe, self);
+    ward_inventory_set_source(self->inventory, describe, self);
     if (ward_manager_is_ready(manager))
-        ward_inventory_set_complete(inventory);
+        ward_inventory_set_complete(self->inventory);
     else
         g_signal_connect_object(manager, "ready", G_CALLBACK(ward_inventory_set_complete),
-                                inventory, G_CONNECT_SWAPPED);
+                                self->inventory, G_CONNECT_SWAPPED);
     g_signal_connect_object(manager, "domain-added", G_CALLBACK(on_domain_added), self, 0);
     g_signal_connect_object(manager, "domain-removed", G_CALLBACK(on_domain_removed), self, 0);
     g_signal_connect_object(manager, "job-added", G_CALLBACK(on_job_added), self, 0);
@@ -95,7 +98,7 @@ ward_exporter_set_connection(WardExporter *self, GDBusConnection *connection)
         ward_inventory_remove_from(self->connection, self->inventory_filter);
     g_set_object(&self->connection, connection);
     if (connection)
-        self->inventory_filter = ward_inventory_add_to(self->context->inventory, connection);
+        self->inventory_filter = ward_inventory_add_to(self->inventory, connection);
     g_dbus_object_manager_server_set_connection(self->objects, connection);
     ward_domain_tree_set_connection(self->domains, connection);
 }
@@ -131,14 +134,12 @@ on_job_removed(WardManager *manager, WardJob *job, gpointer user_data)
     WardExporter *self = user_data;
     g_autofree char *path = ward_dbus_path_from_job_id(ward_job_get_id(job));
 
-    ward_inventory_invalidate(self->context->inventory);
     g_dbus_object_manager_server_unexport(self->objects, path);
 }
 
 static void
 export_object(WardExporter *self, GDBusObjectSkeleton *object)
 {
-    ward_inventory_invalidate(self->context->inventory);
     g_dbus_object_manager_server_export(self->objects, object);
 }
 

@@ -45,13 +45,12 @@ G_DEFINE_QUARK(ward_guard, guard)
 G_DEFINE_QUARK(ward_guarded_skeleton, skeleton)
 
 WardExportContext *
-ward_export_context_new(WardManager *manager, WardAuthorizer *authorizer, WardInventory *inventory)
+ward_export_context_new(WardManager *manager, WardAuthorizer *authorizer)
 {
     WardExportContext *self = g_rc_box_new0(WardExportContext);
 
     self->manager = g_object_ref(manager);
     self->authorizer = g_object_ref(authorizer);
-    self->inventory = g_object_ref(inventory);
     return self;
 }
 
@@ -132,10 +131,8 @@ guarded_notify(GObject *object, GParamSpec *pspec)
 {
     WardGuard *guard = get_guard(object);
 
-    if (guard) {
+    if (guard)
         g_clear_pointer(&guard->properties, g_variant_unref);
-        ward_inventory_invalidate(guard->context->inventory);
-    }
     G_OBJECT_CLASS(generated_class(object))->notify(object, pspec);
 }
 
@@ -245,5 +242,4 @@ ward_export_context_clear(WardExportContext *self)
 {
     g_object_unref(self->manager);
     g_object_unref(self->authorizer);
-    g_object_unref(self->inventory);
 }

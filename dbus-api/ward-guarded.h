@@ -12,7 +12,6 @@
 #pragma once
 
 #include "ward-authorizer.h"
-#include "ward-inventory.h"
 #include "ward-manager.h"
 
 G_BEGIN_DECLS
@@ -21,11 +20,9 @@ G_BEGIN_DECLS
 typedef struct {
     WardManager *manager;
     WardAuthorizer *authorizer;
-    WardInventory *inventory;
 } WardExportContext;
 
-WardExportContext *
-ward_export_context_new(WardManager *manager, WardAuthorizer *authorizer, WardInventory *inventory);
+WardExportContext *ward_export_context_new(WardManager *manager, WardAuthorizer *authorizer);
 WardExportContext *ward_export_context_ref(WardExportContext *self);
 void ward_export_context_unref(WardExportContext *self);
 

@@ -1,18 +1,23 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ward-inventory.h"
 
+#include <malloc.h>
+
 #include "ward-dbus-names.h"
 
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define INVENTORY_TYPE "a{oa{sa{sv}}}"
+
+/* Calls often come one after the other: after the last, its memory is given back. */
+#define REST_MS 50
 
 struct _WardInventory {
     GObject parent;
 
     WardInventorySource source;
     gpointer source_data;
-    GVariant *reply; /* NULL: out of date */
     gboolean complete;
+    guint rest;   /* source: no call has come for a while */
     GQueue early; /* calls that came before that: WardInventoryCall */
 };
 
@@ -29,6 +34,7 @@ static gboolean on_call(gpointer user_data);
 /* helpers */
 static gboolean is_our_call(GDBusMessage *message);
 static void answer(WardInventoryCall *call);
+static gboolean on_rest(gpointer user_data);
 static GVariant *build_reply(WardInventory *self);
 static void ward_inventory_call_free(WardInventoryCall *call);
 
@@ -39,7 +45,7 @@ ward_inventory_finalize(GObject *object)
 {
     WardInventory *self = WARD_INVENTORY(object);
 
-    g_clear_pointer(&self->reply, g_variant_unref);
+    g_clear_handle_id(&self->rest, g_source_remove);
     G_OBJECT_CLASS(ward_inventory_parent_class)->finalize(object);
 }
 
@@ -65,7 +71,6 @@ ward_inventory_set_source(WardInventory *self, WardInventorySource source, gpoin
 {
     self->source = source;
     self->source_data = user_data;
-    ward_inventory_invalidate(self);
     /* Then nothing will be known any more: calls that wait are dropped with the rest. */
     if (!source)
         ward_inventory_set_complete(self);
@@ -91,12 +96,6 @@ ward_inventory_set_complete(WardInventory *self)
     self->complete = TRUE;
     while ((call = g_queue_pop_head(&self->early)))
         answer(call);
-}
-
-void
-ward_inventory_invalidate(WardInventory *self)
-{
-    g_clear_pointer(&self->reply, g_variant_unref);
 }
 
 /* Runs in GDBus's own thread: it only takes the message out of GLib's way. */
@@ -139,16 +138,25 @@ answer(WardInventoryCall *call)
         ward_inventory_call_free(call);
         return;
     }
-    if (!self->reply) {
-        self->reply = g_variant_ref_sink(build_reply(self));
-        g_variant_get_data(self->reply); /* one block of bytes, see ward-domain-tree.c */
-    }
     reply = g_dbus_message_new_method_reply(call->call);
-    g_dbus_message_set_body(reply, self->reply);
+    g_dbus_message_set_body(reply, build_reply(self));
     /* It fails only when the connection is gone, and the caller with it. */
     g_dbus_connection_send_message(call->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
                                    NULL);
+    g_clear_handle_id(&self->rest, g_source_remove);
+    self->rest = g_timeout_add(REST_MS, on_rest, self);
     ward_inventory_call_free(call);
+}
+
+/* The message is the largest thing that the daemon allocates, and it is gone. */
+static gboolean
+on_rest(gpointer user_data)
+{
+    WardInventory *self = user_data;
+
+    self->rest = 0;
+    malloc_trim(0);
+    return G_SOURCE_REMOVE;
 }
 
 /* What is not exactly the call is GLib's, which knows the errors for it. */

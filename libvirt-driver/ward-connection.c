@@ -36,7 +36,7 @@ struct _WardConnection {
     guint backoff_ms;
     guint timer;
     GCancellable *cancellable;
-    WardQueue *queue;
+    WardQueue queue;
 
     GMutex lock; /* guards these; calls and patience are the main thread's and atomic */
     virConnectPtr conn;
@@ -386,7 +386,7 @@ on_opened(GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 connection_open(WardConnection *self)
 {
-    ward_queue_push(self->queue, g_task_new(self, self->cancellable, on_opened, NULL),
+    ward_queue_push(&self->queue, g_task_new(self, self->cancellable, on_opened, NULL),
                     open_in_thread);
 }
 
@@ -412,7 +412,6 @@ ward_connection_finalize(GObject *object)
     g_free(self->uri);
     g_free(self->error);
     g_object_unref(self->cancellable);
-    ward_queue_unref(self->queue);
     g_hash_table_unref(self->lent);
     g_mutex_clear(&self->lock);
     G_OBJECT_CLASS(ward_connection_parent_class)->finalize(object);
@@ -446,7 +445,6 @@ ward_connection_init(WardConnection *self)
     self->backoff_ms = BACKOFF_FIRST_MS;
     self->error = g_strdup("not connected yet");
     self->cancellable = g_cancellable_new();
-    self->queue = ward_queue_new();
     self->lent = g_hash_table_new(NULL, NULL);
     g_mutex_init(&self->lock);
 }

@@ -10,59 +10,65 @@
 
 G_BEGIN_DECLS
 
+/* A host has many, so that every byte counts: what is small stands together. */
 struct _WardDomain {
     GObject parent;
 
-    char *uuid;
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    /* Two queues, so that work on the host never waits behind a libvirt call: libvirt holds the
+     * domain while its hook waits for us. */
+    WardQueue libvirt_queue;
+    WardQueue host_queue;
+
+    guint ran : 1;            /* was seen running since it was started */
+    guint starting_up : 1;    /* libvirt: its QEMU is not made yet */
+    guint leaving : 1;        /* its memory is being copied away: migrated, or saved as it runs */
+    guint teardown_place : 1; /* see ward-teardown-places.c */
+
+    /* ward-sync.c */
+    guint sync_running : 1;
+    guint sync_again : 1;   /* another pass, when the running one ends */
+    guint sync_libvirt : 1; /* the next pass reads libvirt */
+    guint sync_reads : 1;   /* the running pass has asked libvirt, which has not answered */
+    guint sync_held : 1;    /* the running pass waits for the early one: see ward-hook.c */
+
+    /* ward-hook.c: from the hook's "start" to the STARTED event or the hook's "release". libvirt
+     * says in that time that the domain is not active, and yet it is about to be. */
+    guint starting : 1;
+    guint early_runs : 1; /* the pass over a QEMU that is being started is not over yet */
+    guint early_ran : 1;  /* it is over, and found a QEMU */
+
+    /* ward-trustdomain.c */
+    guint life_known : 1; /* it was looked at before: from now on its steps are told */
+    guint lived : 1;      /* its trust domain was seen running since the domain was started */
+    guint had_key : 1;    /* when its life was last looked at */
+
     char *name;
     int id;
     int state;
-    virDomainPtr listed;  /* from libvirt's list, until the first reading uses it */
-    WardNative *live;     /* NULL when not active */
-    WardNative *config;   /* NULL when transient */
-    gboolean ran;         /* was seen running since it was started */
-    gboolean starting_up; /* libvirt: its QEMU is not made yet */
-    gboolean leaving;     /* its memory is being copied away: migrated, or saved as it runs */
+    virDomainPtr listed; /* from libvirt's list, until the first reading uses it */
+    WardNative *live;    /* NULL when not active */
+    WardNative *config;  /* NULL when transient */
     WardActual *actual;
     WardSettings *applied; /* wanted at the last pass over the host; NULL: none yet */
     WardJob *teardown_job;
     WardTeardownCounts teardown_since; /* as it was before that job */
-    gboolean teardown_place;           /* see ward-teardown-places.c */
 
-    /* ward-trustdomain.c */
     WardTrustdomainLife life;
-    gboolean life_known; /* it was looked at before: from now on its steps are told */
-    gboolean lived;      /* its trust domain was seen running since the domain was started */
-    gboolean had_key;    /* when its life was last looked at, */
-    guint64 had_created; /* and that trust domain's created_us */
-    guint64 old_created; /* that of when a key was reserved, or its place kept */
     WardReboot last_reboot;
+    guint64 had_created; /* when its life was last looked at: that trust domain's created_us */
+    guint64 old_created; /* that of when a key was reserved, or its place kept */
 
-    /* Two queues, so that work on the host never waits behind a libvirt call: libvirt holds the
-     * domain while its hook waits for us. */
-    WardQueue *libvirt_queue;
-    WardQueue *host_queue;
+    GPtrArray *waiting; /* GTasks that end with the next pass; NULL: none */
+    GPtrArray *served;  /* GTasks that end with the running pass; NULL: none */
+    guint timer;        /* source: the next pass comes by itself */
+    guint failures;     /* passes in a row that left introspection not attached */
+    guint reboots;      /* REBOOT events that the next pass tells the provider */
+    guint looks;        /* passes to come by themselves after a reboot */
 
-    /* ward-sync.c */
-    gboolean sync_running;
-    gboolean sync_again;   /* another pass, when the running one ends */
-    gboolean sync_libvirt; /* the next pass reads libvirt */
-    gboolean sync_reads;   /* the running pass has asked libvirt, which has not answered */
-    gboolean sync_held;    /* the running pass waits for the early one: see ward-hook.c */
-    GQueue waiting;        /* GTasks that end with the next pass */
-    GQueue served;         /* GTasks that end with the running pass */
-    guint timer;           /* source: the next pass comes by itself */
-    guint failures;        /* passes in a row that left introspection not attached */
-    guint reboots;         /* REBOOT events that the next pass tells the provider */
-    guint looks;           /* passes to come by themselves after a reboot */
-
-    /* ward-hook.c: from the hook's "start" to the STARTED event or the hook's "release". libvirt
-     * says in that time that the domain is not active, and yet it is about to be. */
-    gboolean starting;
     GCancellable *early; /* ends the wait for a QEMU that is being started; NULL: none waits */
-    gboolean early_runs; /* the pass over that QEMU is not over yet */
-    gboolean early_ran;  /* it is over, and found a QEMU */
-    GTask *proving;      /* the hook's "started" that waits for its end */
+    GTask *proving;      /* the hook's "started" that waits for the end of the early pass */
 };
 
 WardDomain *ward_domain_new(const char *uuid, const char *name);

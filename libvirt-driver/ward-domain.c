@@ -16,7 +16,6 @@ ward_domain_finalize(GObject *object)
 {
     WardDomain *self = WARD_DOMAIN(object);
 
-    g_free(self->uuid);
     g_free(self->name);
     ward_domain_set_listed(self, NULL);
     g_clear_pointer(&self->live, ward_native_unref);
@@ -24,10 +23,8 @@ ward_domain_finalize(GObject *object)
     ward_actual_unref(self->actual);
     g_clear_pointer(&self->applied, ward_settings_unref);
     g_clear_object(&self->teardown_job);
-    ward_queue_unref(self->libvirt_queue);
-    ward_queue_unref(self->host_queue);
-    g_queue_clear_full(&self->waiting, g_object_unref);
-    g_queue_clear_full(&self->served, g_object_unref);
+    g_clear_pointer(&self->waiting, g_ptr_array_unref);
+    g_clear_pointer(&self->served, g_ptr_array_unref);
     g_clear_handle_id(&self->timer, g_source_remove);
     g_clear_object(&self->early);
     G_OBJECT_CLASS(ward_domain_parent_class)->finalize(object);
@@ -50,8 +47,6 @@ ward_domain_init(WardDomain *self)
     self->id = -1;
     self->state = VIR_DOMAIN_SHUTOFF;
     self->actual = ward_actual_new_off();
-    self->libvirt_queue = ward_queue_new();
-    self->host_queue = ward_queue_new();
 }
 
 WardDomain *
@@ -59,7 +54,7 @@ ward_domain_new(const char *uuid, const char *name)
 {
     WardDomain *self = g_object_new(WARD_TYPE_DOMAIN, NULL);
 
-    self->uuid = g_strdup(uuid);
+    g_strlcpy(self->uuid, uuid, sizeof self->uuid);
     self->name = g_strdup(name);
     return self;
 }
@@ -67,11 +62,9 @@ ward_domain_new(const char *uuid, const char *name)
 void
 ward_domain_take_reading(WardDomain *self, WardReading *reading)
 {
-    WardNative *native = reading->live ? reading->live : reading->config;
-
-    if (native && g_strcmp0(native->xml->name, self->name) != 0) {
+    if (reading->name && !g_str_equal(reading->name, self->name)) {
         g_free(self->name);
-        self->name = g_strdup(native->xml->name);
+        self->name = g_steal_pointer(&reading->name);
     }
     self->state = reading->state;
     self->starting_up = reading->starting_up;

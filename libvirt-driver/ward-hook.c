@@ -245,7 +245,7 @@ begin_early_pass(HookCall *call)
     task = g_task_new(call->manager, domain->early, on_early_done, g_object_ref(domain));
     g_task_set_check_cancellable(task, FALSE);
     g_task_set_task_data(task, pass, (GDestroyNotify)ward_pass_free);
-    ward_queue_push(domain->host_queue, task, early_in_thread);
+    ward_queue_push(&domain->host_queue, task, early_in_thread);
 }
 
 static void
@@ -315,7 +315,7 @@ hook_push(GTask *task)
     if (call->point == HOOK_STARTED && call->domain->early_ran)
         ward_pass_skip_failed(call->pass);
     g_task_set_task_data(work, task, NULL);
-    ward_queue_push(call->domain->host_queue, work, hook_in_thread);
+    ward_queue_push(&call->domain->host_queue, work, hook_in_thread);
 }
 
 /* (transfer full) for @task. */

@@ -48,17 +48,17 @@ struct _WardManager {
     GHashTable *jobs;    /* id to WardJob */
     guint last_job;
     GCancellable *cancellable; /* cancelled by ward_manager_stop() */
-    WardQueue *host_queue;     /* work about the host as a whole */
-    WardQueue *list_queue;     /* listing domains, which a probe must not delay */
-    GQueue unread;             /* domains to read after connecting, each a reference */
+    WardQueue host_queue;      /* work about the host as a whole */
+    WardQueue list_queue;      /* listing domains, which a probe must not delay */
+    GPtrArray *unread;         /* virDomainPtr: to read after connecting */
     guint reading;             /* of them, how many are being read */
     gboolean ready;
-    guint ready_timer;          /* source: the longest that anybody waits for it */
-    WardAdmissions *admission;  /* of starts that need a trust domain key */
-    WardQueue *admission_queue; /* counting keys, which nothing may delay */
-    guint max_teardowns;        /* 0: no limit */
-    guint teardown_places;      /* taken, of those */
-    guint teardown_weight;      /* 0: none is set */
+    guint ready_timer;         /* source: the longest that anybody waits for it */
+    WardAdmissions *admission; /* of starts that need a trust domain key */
+    WardQueue admission_queue; /* counting keys, which nothing may delay */
+    guint max_teardowns;       /* 0: no limit */
+    guint teardown_places;     /* taken, of those */
+    guint teardown_weight;     /* 0: none is set */
 };
 
 /* ward-manager.c */
@@ -71,7 +71,6 @@ WardJob *ward_manager_new_job(WardManager *self,
                               gboolean cancellable);
 void ward_manager_add_job(WardManager *self, WardJob *job);
 void ward_manager_end_job(WardManager *self, WardJob *job, const char *result, const char *message);
-gboolean ward_manager_is_detached(WardManager *self, WardDomain *domain);
 void ward_manager_free_dom(gpointer dom); /* virDomainFree(), as GDestroyNotify wants it */
 
 /* What becomes of a running domain that a protection failed on. */
@@ -86,6 +85,8 @@ typedef enum {
     WARD_SYNC_HOST,    /* look at the host only */
     WARD_SYNC_LIBVIRT, /* read libvirt again first */
 } WardSyncScope;
+
+gboolean ward_manager_is_detached(WardManager *self, WardDomain *domain);
 
 /* Starts a pass, or another one after the one that runs. @task, if any (transfer full), returns
  * TRUE when a pass that began after this call has ended. */

@@ -7,7 +7,6 @@
 #include "modules/ward-module.h"
 #include "ward-error.h"
 #include "ward-manager-private.h"
-#include "ward-marker.h"
 
 /* How many domains are read at once after connecting. More would keep later calls waiting in
  * libvirtd, which answers five of one client at a time (max_client_requests in libvirtd.conf). */
@@ -52,12 +51,6 @@ ward_manager_remove_domain(WardManager *self, WardDomain *domain)
 
     if (g_hash_table_remove(self->domains, domain->uuid))
         g_signal_emit(self, signals[SIGNAL_DOMAIN_REMOVED], 0, domain);
-}
-
-gboolean
-ward_manager_is_detached(WardManager *self, WardDomain *domain)
-{
-    return ward_marker_get(self->state_dir, domain->uuid, WARD_MARKER_DETACHED);
 }
 
 /* jobs */
@@ -179,12 +172,24 @@ set_ready(WardManager *self)
     g_signal_emit(self, signals[SIGNAL_READY], 0);
 }
 
+static WardDomain *
+ensure_dom(WardManager *self, virDomainPtr dom)
+{
+    char uuid[VIR_UUID_STRING_BUFLEN];
+
+    virDomainGetUUIDString(dom, uuid);
+    return ward_manager_ensure_domain(self, uuid, virDomainGetName(dom));
+}
+
+/* Whoever waits is told of those that were not read, too. */
 static gboolean
 on_ready_timeout(gpointer data)
 {
     WardManager *self = data;
 
     self->ready_timer = 0;
+    for (guint i = 0; i < self->unread->len; i++)
+        ensure_dom(self, self->unread->pdata[i]);
     set_ready(self);
     return G_SOURCE_REMOVE;
 }
@@ -200,13 +205,16 @@ on_read(GObject *source, GAsyncResult *result, gpointer user_data)
     read_next(self);
 }
 
-/* Keeps MAX_READING of the domains that were listed under way. */
+/* Keeps MAX_READING of the domains that were listed under way. Each is made known when its turn
+ * comes: to tell of all at once takes more memory than to know them. */
 static void
 read_next(WardManager *self)
 {
-    while (self->reading < MAX_READING && !g_queue_is_empty(&self->unread)) {
-        g_autoptr(WardDomain) domain = g_queue_pop_head(&self->unread);
+    while (self->reading < MAX_READING && self->unread->len > 0) {
+        virDomainPtr dom = g_ptr_array_steal_index_fast(self->unread, self->unread->len - 1);
+        WardDomain *domain = ensure_dom(self, dom);
 
+        ward_domain_set_listed(domain, dom);
         self->reading++;
         ward_sync(self, domain, WARD_SYNC_LIBVIRT,
                   g_task_new(NULL, NULL, on_read, g_object_ref(self)));
@@ -221,19 +229,27 @@ ward_manager_free_dom(gpointer dom)
     virDomainFree(dom);
 }
 
-static void
-forget_unlisted(WardManager *self, GPtrArray *doms)
+static GHashTable *
+get_uuids(GPtrArray *doms)
 {
-    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(self->provider);
-    g_autoptr(GHashTable) uuids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
+    GHashTable *uuids = g_hash_table_new_full(g_str_hash, g_str_equal, g_free, NULL);
 
-    for (guint i = 0; iface->forget_others && i < doms->len; i++) {
+    for (guint i = 0; i < doms->len; i++) {
         char uuid[VIR_UUID_STRING_BUFLEN];
 
         virDomainGetUUIDString(doms->pdata[i], uuid);
         g_hash_table_add(uuids, g_strdup(uuid));
     }
-    if (iface->forget_others)
+    return uuids;
+}
+
+static void
+forget_unlisted(WardManager *self, GPtrArray *doms)
+{
+    WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(self->provider);
+    g_autoptr(GHashTable) uuids = iface->forget_others ? get_uuids(doms) : NULL;
+
+    if (uuids)
         iface->forget_others(self->provider, uuids);
 }
 
@@ -269,8 +285,9 @@ list_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
 
 /* Those that are not in the list have gone while nobody looked. */
 static void
-remove_unlisted(WardManager *self, GHashTable *listed)
+remove_unlisted(WardManager *self, GPtrArray *doms)
 {
+    g_autoptr(GHashTable) listed = get_uuids(doms);
     g_autoptr(GList) domains = g_hash_table_get_values(self->domains);
 
     for (GList *l = domains; l; l = l->next) {
@@ -286,26 +303,16 @@ on_listed(GObject *source, GAsyncResult *result, gpointer user_data)
 {
     WardManager *self = WARD_MANAGER(source);
     g_autoptr(GError) error = NULL;
-    g_autoptr(GPtrArray) doms = g_task_propagate_pointer(G_TASK(result), &error);
-    g_autoptr(GHashTable) listed = g_hash_table_new(g_str_hash, g_str_equal);
+    GPtrArray *doms = g_task_propagate_pointer(G_TASK(result), &error);
 
     if (!doms) {
         g_warning("%s", error->message);
         set_ready(self);
         return;
     }
-    while (doms->len > 0) {
-        virDomainPtr dom = g_ptr_array_steal_index_fast(doms, doms->len - 1);
-        char uuid[VIR_UUID_STRING_BUFLEN];
-        WardDomain *domain;
-
-        virDomainGetUUIDString(dom, uuid);
-        domain = ward_manager_ensure_domain(self, uuid, virDomainGetName(dom));
-        ward_domain_set_listed(domain, dom);
-        g_queue_push_tail(&self->unread, g_object_ref(domain));
-        g_hash_table_add(listed, domain->uuid);
-    }
-    remove_unlisted(self, listed);
+    remove_unlisted(self, doms);
+    g_ptr_array_unref(self->unread);
+    self->unread = doms;
     read_next(self);
 }
 
@@ -316,7 +323,7 @@ forget_intentions(WardManager *self)
     GHashTableIter iter;
     gpointer domain;
 
-    g_queue_clear_full(&self->unread, g_object_unref);
+    g_ptr_array_set_size(self->unread, 0);
     g_hash_table_iter_init(&iter, self->domains);
     while (g_hash_table_iter_next(&iter, NULL, &domain)) {
         ward_domain_set_listed(domain, NULL);
@@ -336,9 +343,9 @@ on_opened(WardConnection *connection, WardManager *self)
     forget_intentions(self);
     /* What is known without asking QEMU, at once: a hook may come before the probe is done. */
     take_host_support(self, ward_host_support_new(self->provider, NULL, version, 0));
-    ward_queue_push(self->host_queue, g_task_new(self, self->cancellable, on_probed, NULL),
+    ward_queue_push(&self->host_queue, g_task_new(self, self->cancellable, on_probed, NULL),
                     probe_in_thread);
-    ward_queue_push(self->list_queue, g_task_new(self, self->cancellable, on_listed, NULL),
+    ward_queue_push(&self->list_queue, g_task_new(self, self->cancellable, on_listed, NULL),
                     list_in_thread);
 }
 
@@ -353,11 +360,8 @@ on_closed(WardConnection *connection, WardManager *self)
 static void
 on_domain_event(WardConnection *connection, virDomainPtr dom, int event, WardManager *self)
 {
-    char uuid[VIR_UUID_STRING_BUFLEN];
-    WardDomain *domain;
+    WardDomain *domain = ensure_dom(self, dom);
 
-    virDomainGetUUIDString(dom, uuid);
-    domain = ward_manager_ensure_domain(self, uuid, virDomainGetName(dom));
     switch (event) {
     case WARD_DOMAIN_EVENT_REBOOT:
         ward_trustdomain_note_rebooted(domain);
@@ -403,7 +407,7 @@ ward_manager_finalize(GObject *object)
 {
     WardManager *self = WARD_MANAGER(object);
 
-    g_queue_clear_full(&self->unread, g_object_unref);
+    g_ptr_array_unref(self->unread);
     g_free(self->uri);
     g_free(self->state_dir);
     g_free(self->libvirt_version);
@@ -413,9 +417,6 @@ ward_manager_finalize(GObject *object)
     g_hash_table_unref(self->domains);
     g_hash_table_unref(self->jobs);
     g_object_unref(self->cancellable);
-    ward_queue_unref(self->host_queue);
-    ward_queue_unref(self->list_queue);
-    ward_queue_unref(self->admission_queue);
     ward_admission_free(self->admission);
     G_OBJECT_CLASS(ward_manager_parent_class)->finalize(object);
 }
@@ -446,10 +447,7 @@ ward_manager_init(WardManager *self)
     self->domains = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, g_object_unref);
     self->jobs = g_hash_table_new_full(NULL, NULL, NULL, g_object_unref);
     self->cancellable = g_cancellable_new();
-    self->host_queue = ward_queue_new();
-    self->list_queue = ward_queue_new();
-    self->admission_queue = ward_queue_new();
-    g_queue_init(&self->unread);
+    self->unread = g_ptr_array_new_with_free_func(ward_manager_free_dom);
 }
 
 WardManager *

@@ -19,6 +19,16 @@ ward_native_new(WardDomainXml *xml)
 }
 
 WardNative *
+ward_native_new_plain(void)
+{
+    static WardNative *plain;
+
+    if (g_once_init_enter(&plain))
+        g_once_init_leave(&plain, ward_native_new(ward_domain_xml_new_plain()));
+    return ward_native_ref(plain);
+}
+
+WardNative *
 ward_native_ref(WardNative *self)
 {
     return g_atomic_rc_box_acquire(self);

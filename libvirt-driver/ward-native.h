@@ -16,6 +16,9 @@ typedef struct {
 
 /* Takes the ownership of @xml. */
 WardNative *ward_native_new(WardDomainXml *xml);
+/* Of a domain that wants nothing and says nothing that concerns us: one that all such domains
+ * share, with nothing in it. */
+WardNative *ward_native_new_plain(void);
 WardNative *ward_native_ref(WardNative *self);
 void ward_native_unref(WardNative *self);
 

@@ -201,7 +201,7 @@ check_live(Change *change, WardNative *native, const WardSettings *live, GError 
 static gboolean
 write_change(virDomainPtr dom, Change *change, GError **error)
 {
-    g_autoptr(WardReading) now = ward_reading_new(dom, error);
+    g_autoptr(WardReading) now = ward_reading_new(dom, WARD_READING_WHOLE, error);
     g_autoptr(WardSettings) live = NULL;
     g_autoptr(WardSettings) config = NULL;
 
@@ -324,7 +324,7 @@ ward_manager_set_protection_async(WardManager *self,
     /* Once begun it is seen to its end: a caller that leaves does not stop it halfway. */
     write = g_task_new(self, NULL, on_written, g_steal_pointer(&task));
     g_task_set_task_data(write, change, change_free);
-    ward_queue_push(domain->libvirt_queue, write, write_in_thread);
+    ward_queue_push(&domain->libvirt_queue, write, write_in_thread);
 }
 
 gboolean

@@ -6,61 +6,35 @@ typedef struct {
     GTaskThreadFunc func;
 } Work;
 
-struct _WardQueue {
-    GMutex lock; /* guards works and running */
+/* What waits in one queue. There while a thread is on it. */
+typedef struct {
+    const WardQueue *queue;
     GQueue works;
-    gboolean running; /* a thread is on it */
-};
+} Line;
 
-static void
-queue_clear(gpointer data)
-{
-    WardQueue *self = data;
-
-    g_mutex_clear(&self->lock);
-}
-
-WardQueue *
-ward_queue_new(void)
-{
-    WardQueue *self = g_atomic_rc_box_new0(WardQueue);
-
-    g_mutex_init(&self->lock);
-    g_queue_init(&self->works);
-    return self;
-}
-
-WardQueue *
-ward_queue_ref(WardQueue *self)
-{
-    return g_atomic_rc_box_acquire(self);
-}
-
-void
-ward_queue_unref(WardQueue *self)
-{
-    g_atomic_rc_box_release_full(self, queue_clear);
-}
+static GMutex lock;       /* guards lines, and the works of each */
+static GHashTable *lines; /* WardQueue to Line; NULL before the first */
 
 static Work *
-queue_next(WardQueue *self)
+line_next(Line *self)
 {
-    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&self->lock);
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
     Work *work = g_queue_pop_head(&self->works);
 
-    if (!work)
-        self->running = FALSE;
+    if (!work) {
+        g_hash_table_remove(lines, self->queue);
+        g_free(self);
+    }
     return work;
 }
 
-/* A thread of the pool has taken the queue. */
+/* A thread of the pool has taken the line. */
 static void
-run_queue(gpointer data, gpointer user_data)
+run_line(gpointer line, gpointer user_data)
 {
-    g_autoptr(WardQueue) self = data;
     Work *work;
 
-    while ((work = queue_next(self))) {
+    while ((work = line_next(line))) {
         work->func(work->task, g_task_get_source_object(work->task),
                    g_task_get_task_data(work->task), g_task_get_cancellable(work->task));
         g_object_unref(work->task);
@@ -75,28 +49,45 @@ get_pool(void)
 
     if (g_once_init_enter(&pool)) {
         GThreadPool *new_pool =
-            g_thread_pool_new(run_queue, NULL, WARD_QUEUE_MAX_THREADS, FALSE, NULL);
+            g_thread_pool_new(run_line, NULL, WARD_QUEUE_MAX_THREADS, FALSE, NULL);
 
         g_once_init_leave(&pool, new_pool);
     }
     return pool;
 }
 
+/* Needs the lock. NULL when a thread is on its works already. */
+static Line *
+add_work(const WardQueue *queue, Work *work)
+{
+    Line *new_line = NULL;
+    Line *line;
+
+    if (!lines)
+        lines = g_hash_table_new(NULL, NULL);
+    line = g_hash_table_lookup(lines, queue);
+    if (!line) {
+        line = new_line = g_new0(Line, 1);
+        line->queue = queue;
+        g_hash_table_insert(lines, (gpointer)queue, line);
+    }
+    g_queue_push_tail(&line->works, work);
+    return new_line;
+}
+
 void
-ward_queue_push(WardQueue *self, GTask *task, GTaskThreadFunc func)
+ward_queue_push(const WardQueue *self, GTask *task, GTaskThreadFunc func)
 {
     Work *work = g_new0(Work, 1);
-    gboolean start;
+    Line *line;
 
     work->task = task;
     work->func = func;
 
-    g_mutex_lock(&self->lock);
-    g_queue_push_tail(&self->works, work);
-    start = !self->running;
-    self->running = TRUE;
-    g_mutex_unlock(&self->lock);
+    g_mutex_lock(&lock);
+    line = add_work(self, work);
+    g_mutex_unlock(&lock);
 
-    if (start)
-        g_thread_pool_push(get_pool(), ward_queue_ref(self), NULL);
+    if (line)
+        g_thread_pool_push(get_pool(), line, NULL);
 }

@@ -16,15 +16,14 @@ G_BEGIN_DECLS
 
 #define WARD_QUEUE_MAX_THREADS 64
 
-typedef struct _WardQueue WardQueue;
-
-WardQueue *ward_queue_new(void);
-WardQueue *ward_queue_ref(WardQueue *self);
-void ward_queue_unref(WardQueue *self);
+/* Only its address means anything: what waits in a queue is kept elsewhere, and only while
+ * something does. There are two for each domain, nearly all of them empty. One may go before its
+ * work is done. */
+typedef struct {
+    char unused;
+} WardQueue;
 
 /* Calls @func in a worker thread; it must return through @task. (transfer full) for @task. */
-void ward_queue_push(WardQueue *self, GTask *task, GTaskThreadFunc func);
-
-G_DEFINE_AUTOPTR_CLEANUP_FUNC(WardQueue, ward_queue_unref)
+void ward_queue_push(const WardQueue *self, GTask *task, GTaskThreadFunc func);
 
 G_END_DECLS

@@ -4,7 +4,7 @@
 #include "ward-connection.h"
 
 static WardNative *
-read_xml(virDomainPtr dom, unsigned int flags, GError **error)
+read_xml(virDomainPtr dom, unsigned int flags, WardReadingScope scope, GError **error)
 {
     const char *name = virDomainGetName(dom); /* before the call: it resets libvirt's last error */
     g_autofree char *xml = virDomainGetXMLDesc(dom, flags);
@@ -14,12 +14,14 @@ read_xml(virDomainPtr dom, unsigned int flags, GError **error)
         ward_connection_set_error(error, "cannot read the XML of domain '%s'", name);
         return NULL;
     }
+    if (scope == WARD_READING_BRIEF && !ward_domain_xml_concerns_us(xml))
+        return ward_native_new_plain();
     parsed = ward_domain_xml_parse(xml, -1, error);
     return parsed ? ward_native_new(parsed) : NULL;
 }
 
 static gboolean
-read_live(WardReading *self, virDomainPtr dom, GError **error)
+read_live(WardReading *self, virDomainPtr dom, WardReadingScope scope, GError **error)
 {
     const char *name = virDomainGetName(dom);
     int reason;
@@ -29,7 +31,7 @@ read_live(WardReading *self, virDomainPtr dom, GError **error)
         return FALSE;
     }
     self->starting_up = self->state == VIR_DOMAIN_PAUSED && reason == VIR_DOMAIN_PAUSED_STARTING_UP;
-    self->live = read_xml(dom, 0, error);
+    self->live = read_xml(dom, 0, scope, error);
     return self->live != NULL;
 }
 
@@ -44,19 +46,20 @@ ward_reading_new_gone(void)
 }
 
 WardReading *
-ward_reading_new(virDomainPtr dom, GError **error)
+ward_reading_new(virDomainPtr dom, WardReadingScope scope, GError **error)
 {
     g_autoptr(WardReading) self = ward_reading_new_gone();
     unsigned int id = virDomainGetID(dom);
 
+    self->name = g_strdup(virDomainGetName(dom));
     if (id != (unsigned int)-1) {
         self->id = id;
-        if (!read_live(self, dom, error))
+        if (!read_live(self, dom, scope, error))
             return NULL;
         if (virDomainIsPersistent(dom) != 1)
             return g_steal_pointer(&self);
     }
-    self->config = read_xml(dom, VIR_DOMAIN_XML_INACTIVE, error);
+    self->config = read_xml(dom, VIR_DOMAIN_XML_INACTIVE, scope, error);
     return self->config ? g_steal_pointer(&self) : NULL;
 }
 
@@ -72,6 +75,7 @@ ward_reading_look_at_job(WardReading *self, virDomainPtr dom)
 void
 ward_reading_free(WardReading *self)
 {
+    g_free(self->name);
     g_clear_pointer(&self->live, ward_native_unref);
     g_clear_pointer(&self->config, ward_native_unref);
     g_free(self);

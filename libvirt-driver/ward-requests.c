@@ -97,7 +97,7 @@ ward_manager_find_domain_async(WardManager *self,
     }
     find = g_task_new(self, NULL, on_found, g_steal_pointer(&task));
     g_task_set_task_data(find, g_strdup(key), g_free);
-    ward_queue_push(self->list_queue, find, find_in_thread);
+    ward_queue_push(&self->list_queue, find, find_in_thread);
 }
 
 WardDomain *
@@ -124,7 +124,7 @@ push_host_work(WardManager *self, WardDomain *domain, GTask *task, GTaskThreadFu
         task,
         ward_pass_new(self, domain, ward_domain_get_native(domain), ward_domain_is_active(domain)),
         (GDestroyNotify)ward_pass_free);
-    ward_queue_push(domain->host_queue, task, func);
+    ward_queue_push(&domain->host_queue, task, func);
 }
 
 /* attach, detach, cancel */
@@ -531,7 +531,7 @@ ward_manager_trustdomain_capacity_async(WardManager *self,
                                         GAsyncReadyCallback callback,
                                         gpointer user_data)
 {
-    ward_queue_push(self->admission_queue, g_task_new(self, cancellable, callback, user_data),
+    ward_queue_push(&self->admission_queue, g_task_new(self, cancellable, callback, user_data),
                     capacity_in_thread);
 }
 

@@ -64,16 +64,17 @@ sync_task_new(WardManager *manager, WardDomain *domain, GAsyncReadyCallback call
 
 /* the end of a pass */
 
+/* Those that the running pass serves. */
 static void
-end_tasks(GQueue *tasks, const GError *error)
+end_tasks(WardDomain *domain, const GError *error)
 {
-    while (!g_queue_is_empty(tasks)) {
-        g_autoptr(GTask) task = g_queue_pop_head(tasks);
+    g_autoptr(GPtrArray) tasks = g_steal_pointer(&domain->served);
 
+    for (guint i = 0; tasks && i < tasks->len; i++) {
         if (error)
-            g_task_return_error(task, g_error_copy(error));
+            g_task_return_error(tasks->pdata[i], g_error_copy(error));
         else
-            g_task_return_boolean(task, TRUE);
+            g_task_return_boolean(tasks->pdata[i], TRUE);
     }
 }
 
@@ -97,6 +98,12 @@ set_timer(WardManager *manager, WardDomain *domain, guint delay_ms)
     sync->domain = g_object_ref(domain);
     g_clear_handle_id(&domain->timer, g_source_remove);
     domain->timer = g_timeout_add_full(G_PRIORITY_DEFAULT, delay_ms, on_timer, sync, sync_free);
+}
+
+gboolean
+ward_manager_is_detached(WardManager *self, WardDomain *domain)
+{
+    return ward_marker_get(self->state_dir, domain->uuid, WARD_MARKER_DETACHED);
 }
 
 /* Whether an introspection tool that is not attached should be tried again by and by. */
@@ -160,7 +167,7 @@ static void
 end_pass(WardManager *manager, WardDomain *domain, const GError *error)
 {
     domain->sync_running = FALSE;
-    end_tasks(&domain->served, error);
+    end_tasks(domain, error);
     if (g_cancellable_is_cancelled(manager->cancellable))
         return;
     plan_next(manager, domain);
@@ -264,7 +271,7 @@ on_host_done(GObject *source, GAsyncResult *result, gpointer user_data)
     remedy = sync_task_new(sync->manager, sync->domain, on_remedied);
     next = g_task_get_task_data(remedy);
     next->pass = g_steal_pointer(&sync->pass);
-    ward_queue_push(sync->domain->libvirt_queue, g_steal_pointer(&remedy), remedy_in_thread);
+    ward_queue_push(&sync->domain->libvirt_queue, g_steal_pointer(&remedy), remedy_in_thread);
 }
 
 static void
@@ -283,7 +290,7 @@ start_host(WardManager *manager, WardDomain *domain)
     if (domain->starting && domain->early_ran)
         ward_pass_skip_failed(sync->pass);
     ward_pass_take_reboots(sync->pass, domain);
-    ward_queue_push(domain->host_queue, task, host_in_thread);
+    ward_queue_push(&domain->host_queue, task, host_in_thread);
 }
 
 void
@@ -311,7 +318,7 @@ read_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancel
             ward_connection_set_error(&error, "cannot find domain %s", sync->domain->uuid);
     }
     if (conn && dom)
-        reading = ward_reading_new(dom, &error);
+        reading = ward_reading_new(dom, WARD_READING_BRIEF, &error);
     if (reading && sync->job)
         ward_reading_look_at_job(reading, dom);
     if (dom)
@@ -341,7 +348,7 @@ domain_gone(WardManager *manager, WardDomain *domain)
     ward_domain_take_reading(domain, nothing);
     ward_manager_remove_domain(manager, domain);
     /* A last pass, so that the provider forgets it. Nobody waits for that one. */
-    end_tasks(&domain->served, error);
+    end_tasks(domain, error);
     start_host(manager, domain);
 }
 
@@ -374,7 +381,7 @@ start_read(WardManager *manager, WardDomain *domain)
     sync->listed = g_steal_pointer(&domain->listed);
     sync->job = domain->leaving;
     domain->sync_reads = TRUE;
-    ward_queue_push(domain->libvirt_queue, task, read_in_thread);
+    ward_queue_push(&domain->libvirt_queue, task, read_in_thread);
 }
 
 static void
@@ -385,8 +392,7 @@ start_pass(WardManager *manager, WardDomain *domain)
     domain->sync_running = TRUE;
     domain->sync_again = FALSE;
     domain->sync_libvirt = FALSE;
-    domain->served = domain->waiting;
-    g_queue_init(&domain->waiting);
+    domain->served = g_steal_pointer(&domain->waiting);
     if (read)
         start_read(manager, domain);
     else
@@ -396,8 +402,10 @@ start_pass(WardManager *manager, WardDomain *domain)
 void
 ward_sync(WardManager *self, WardDomain *domain, WardSyncScope scope, GTask *task)
 {
+    if (task && !domain->waiting)
+        domain->waiting = g_ptr_array_new_with_free_func(g_object_unref);
     if (task)
-        g_queue_push_tail(&domain->waiting, task);
+        g_ptr_array_add(domain->waiting, task);
     domain->sync_libvirt |= scope == WARD_SYNC_LIBVIRT;
     domain->sync_again = TRUE;
     if (!domain->sync_running)

@@ -53,7 +53,7 @@ count(gpointer user_data)
     GTask *task = g_task_new(self, NULL, on_counted, NULL);
 
     g_task_set_task_data(task, g_new0(WardTrustdomainCapacity, 1), g_free);
-    ward_queue_push(self->admission_queue, task, count_in_thread);
+    ward_queue_push(&self->admission_queue, task, count_in_thread);
 }
 
 static void

@@ -38,7 +38,7 @@ child_text(const xmlNode *parent, const char *name)
 static char *
 canonical_uuid(const char *text)
 {
-    GString *uuid = g_string_new(NULL);
+    GString *uuid = g_string_sized_new(36);
     int n_digits = 0;
 
     for (; *text != '\0'; text++) {
@@ -205,6 +205,21 @@ ward_domain_xml_parse(const char *xml, gssize length, GError **error)
     read_async_teardown(root, self);
     read_settings(root, self);
     return g_steal_pointer(&self);
+}
+
+gboolean
+ward_domain_xml_concerns_us(const char *xml)
+{
+    return strstr(xml, WARD_XML_NAMESPACE_STEM) != NULL || strstr(xml, "<launchSecurity") != NULL;
+}
+
+WardDomainXml *
+ward_domain_xml_new_plain(void)
+{
+    WardDomainXml *self = g_new0(WardDomainXml, 1);
+
+    self->settings = ward_settings_new_empty();
+    return self;
 }
 
 void

@@ -58,6 +58,13 @@ typedef struct {
 /* A complete <domain> document with <name> and <uuid>, as libvirt dumps it. An error in our element
  * does not fail the whole: the domain is there all the same, see settings_error. */
 WardDomainXml *ward_domain_xml_parse(const char *xml, gssize length, GError **error);
+
+/* Whether the document, as libvirt dumps it, may hold more for us than a name. Much quicker than to
+ * parse it; the hook asks the same of every domain that starts. */
+gboolean ward_domain_xml_concerns_us(const char *xml);
+/* What all others are to us: without settings, and without all that only matters where there are.
+ */
+WardDomainXml *ward_domain_xml_new_plain(void);
 void ward_domain_xml_free(WardDomainXml *self);
 
 /* Validates any document a user may hand in: a <domain> (which needs no <uuid> yet, and may be

@@ -28,6 +28,7 @@ PROTECTION = (
     "</ward:introspection>"
     '<ward:isolation state="on" enforcement="preferred"/>'
 )
+UNIT = "/usr/lib/systemd/system/virtwardd.service"
 CLIENT = os.path.join(sys.argv[1], "tests/bench/bench-client")
 
 
@@ -88,6 +89,13 @@ def define_in_libvirt_dbus(world, xmls):
         )
 
 
+def unit_environment():
+    """What systemd would start the daemon with."""
+    with open(UNIT, encoding="utf-8") as unit:
+        settings = [line.strip().partition("=") for line in unit]
+    return dict(value.split("=", 1) for name, _, value in settings if name == "Environment")
+
+
 def virtward(world, uri, protected):
     """Starts virtwardd; returns it, and the seconds until it has told of every domain."""
     paths = write("paths", "".join(domain_path(domain_uuid(name)) + "\n" for name in names()))
@@ -96,6 +104,7 @@ def virtward(world, uri, protected):
         "virtwardd",
         [DAEMON, "--uri", uri, "--provider", "simulated"],
         lambda: bench("appear", "org.virtward", paths, *shown, 1),
+        env=unit_environment(),
     )
     start = time.monotonic()
     daemon.start()

@@ -300,6 +300,36 @@ test_eight_mebibytes(void)
     g_assert_nonnull(domain->settings->isolation);
 }
 
+/* Told by the text alone, as libvirt dumps it. */
+static void
+test_what_concerns_us(void)
+{
+    static const char *const ours[] = {
+        "<metadata><ward:protection xmlns:ward='" NS "'><ward:teardown/></ward:protection>",
+        "<metadata><p:mistake xmlns:p='http://virtward.org/schemas/domain/9.0'/>",
+        "<launchSecurity type='tdx'>",
+    };
+    static const char *const others[] = {
+        "<metadata><other:protection xmlns:other='http://example.org/1.0'/>",
+        "<title>ward:protection and launchSecurity</title>",
+    };
+
+    for (guint i = 0; i < G_N_ELEMENTS(ours); i++)
+        g_assert_true(ward_domain_xml_concerns_us(ours[i]));
+    for (guint i = 0; i < G_N_ELEMENTS(others); i++)
+        g_assert_false(ward_domain_xml_concerns_us(others[i]));
+}
+
+static void
+test_plain(void)
+{
+    g_autoptr(WardDomainXml) domain = ward_domain_xml_new_plain();
+
+    g_assert_true(ward_settings_is_empty(domain->settings));
+    g_assert_no_error(domain->settings_error);
+    g_assert_cmpint(domain->launch_security, ==, WARD_LAUNCH_SECURITY_NONE);
+}
+
 int
 main(int argc, char **argv)
 {
@@ -320,6 +350,8 @@ main(int argc, char **argv)
     g_test_add_func("/domain-xml/namespace-may-be-declared-above",
                     test_namespace_may_be_declared_above);
     g_test_add_func("/domain-xml/names-are-kept-as-they-are", test_names_are_kept_as_they_are);
+    g_test_add_func("/domain-xml/what-concerns-us", test_what_concerns_us);
+    g_test_add_func("/domain-xml/plain", test_plain);
     g_test_add_func("/domain-xml/eight-mebibytes", test_eight_mebibytes);
     return g_test_run();
 }

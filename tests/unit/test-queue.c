@@ -29,7 +29,7 @@ count_done(GObject *source, GAsyncResult *result, gpointer user_data)
 static void
 test_keeps_order(void)
 {
-    g_autoptr(WardQueue) queue = ward_queue_new();
+    WardQueue queue;
     g_autoptr(GArray) order = g_array_new(FALSE, FALSE, sizeof(guint));
     guint done = 0;
 
@@ -38,7 +38,7 @@ test_keeps_order(void)
 
         g_object_set_data(G_OBJECT(task), "order", order);
         g_task_set_task_data(task, GUINT_TO_POINTER(i), NULL);
-        ward_queue_push(queue, task, append_in_thread);
+        ward_queue_push(&queue, task, append_in_thread);
     }
     while (done < N_WORKS)
         g_main_context_iteration(NULL, TRUE);
@@ -66,17 +66,15 @@ quick_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cance
 static void
 test_hanging_queues_delay_nobody(void)
 {
-    g_autoptr(WardQueue) free_queue = ward_queue_new();
+    WardQueue queues[20];
+    WardQueue free_queue;
     guint hung = 0;
     guint done = 0;
 
-    for (guint i = 0; i < 20; i++) {
-        g_autoptr(WardQueue) queue = ward_queue_new();
-
-        ward_queue_push(queue, g_task_new(NULL, NULL, count_done, &hung), hang_in_thread);
-    }
+    for (guint i = 0; i < G_N_ELEMENTS(queues); i++)
+        ward_queue_push(&queues[i], g_task_new(NULL, NULL, count_done, &hung), hang_in_thread);
     for (guint i = 0; i < N_WORKS; i++)
-        ward_queue_push(free_queue, g_task_new(NULL, NULL, count_done, &done), quick_in_thread);
+        ward_queue_push(&free_queue, g_task_new(NULL, NULL, count_done, &done), quick_in_thread);
     while (done < N_WORKS)
         g_main_context_iteration(NULL, TRUE);
     g_assert_cmpuint(hung, ==, 0);
@@ -85,7 +83,7 @@ test_hanging_queues_delay_nobody(void)
     release = TRUE;
     g_cond_broadcast(&released);
     g_mutex_unlock(&lock);
-    while (hung < 20)
+    while (hung < G_N_ELEMENTS(queues))
         g_main_context_iteration(NULL, TRUE);
 }
 
