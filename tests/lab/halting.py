@@ -25,10 +25,6 @@ def halting(xml):
     return xml.replace("hvm</type>", "hvm</type>" + firmware("halting", {RESET_VECTOR: CLI_HLT_AGAIN}))
 
 
-# Writes one word of one page, and does nothing else: cli; mov $0x1000, %ax; mov %ax, %ds; 1: incl 0x10; jmp 1b
-WRITER = bytes.fromhex("fa" "b80010" "8ed8" "66ff061000" "ebf9")
-WRITTEN = 0x10010
-
 # Real-mode code for 0xf000 in the ROM. It says that its page tables are at BUSY_TABLES, which nothing
 # looks at in real mode, and then goes round and round: writes BUSY_PAGES pages from there on, then CR3,
 # CR4 and STAR, one bit of which is off and on.
@@ -53,9 +49,3 @@ def busy(xml):
     """The domain XML with that firmware."""
     code = {BUSY_AT: BUSY, RESET_VECTOR: JMP_BUSY}
     return xml.replace("hvm</type>", "hvm</type>" + firmware("busy", code))
-
-
-def writing(xml):
-    """The domain XML with the firmware that writes."""
-    code = {BUSY_AT: WRITER, RESET_VECTOR: JMP_BUSY}
-    return xml.replace("hvm</type>", "hvm</type>" + firmware("writing", code))
