@@ -114,6 +114,7 @@ typedef struct {
 typedef struct {
     gboolean attached;
     gboolean broken; /* a tool was, and went away */
+    gboolean gone;   /* so has the whole VM, whatever libvirt says of the domain */
     /* Between the last look and this one the tool was lost or let go, and one hooked again: why, as
      * the signal Unhooked says it. Static; NULL: no. */
     const char *rehooked;

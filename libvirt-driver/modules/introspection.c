@@ -116,14 +116,20 @@ unhook(const WardModuleContext *context, GError **error)
            introspection_read(context, error);
 }
 
+static gboolean
+is_without_vm(const GError *failure)
+{
+    return g_error_matches(failure, WARD_ERROR, WARD_ERROR_NOT_FOUND) ||
+           g_error_matches(failure, WARD_ERROR, WARD_ERROR_INVALID_STATE);
+}
+
 /* A domain without a VM of KVM's has no tool that could be let go. */
 static gboolean
 introspection_undo(const WardModuleContext *context, GError **error)
 {
     g_autoptr(GError) local = NULL;
 
-    if (unhook(context, &local) || g_error_matches(local, WARD_ERROR, WARD_ERROR_NOT_FOUND) ||
-        g_error_matches(local, WARD_ERROR, WARD_ERROR_INVALID_STATE))
+    if (unhook(context, &local) || is_without_vm(local))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&local));
     return FALSE;
@@ -150,11 +156,15 @@ static gboolean
 introspection_apply(const WardModuleContext *context, GError **error)
 {
     const WardIntrospectionActual *actual = &context->actual->introspection;
+    g_autoptr(GError) failure = NULL;
     gboolean rests;
     gboolean let_go;
 
-    if (!introspection_read(context, error))
+    if (!introspection_read(context, &failure)) {
+        context->actual->introspection.gone = is_without_vm(failure);
+        g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
+    }
     /* A domain that is restored, or started paused, has its tool before it first runs. */
     rests = context->detached || context->leaving ||
             (context->suspended && (context->ran || !actual->attached));
@@ -204,7 +214,8 @@ introspection_look(const WardModuleContext *context)
 static const char *
 unhook_reason(WardManager *manager, WardDomain *domain)
 {
-    if (!ward_domain_is_active(domain))
+    /* The kernel tells of the end sooner than libvirt. */
+    if (!ward_domain_is_active(domain) || ward_domain_get_actual(domain)->introspection.gone)
         return "stopped";
     if (!ward_domain_get_wanted(domain)->introspection)
         return "settings";

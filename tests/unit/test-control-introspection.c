@@ -170,6 +170,44 @@ test_nothing_to_take_away(Fixture *f, gconstpointer data)
     g_assert_error(error, WARD_ERROR, WARD_ERROR_FAILED);
 }
 
+static gboolean
+apply(Fixture *f, gboolean *gone)
+{
+    WardIntrospectionSettings introspection = {.socket = {.path = "/nobody"}};
+    WardSettings wanted = {.introspection = &introspection};
+    g_autoptr(WardActual) previous = ward_actual_new();
+    g_autoptr(WardActual) actual = ward_actual_new();
+    g_autoptr(GError) error = NULL;
+    WardModuleContext context = {
+        .provider = f->provider,
+        .target = &target,
+        .wanted = &wanted,
+        .previous = previous,
+        .actual = actual,
+    };
+    gboolean done = ward_introspection_module.apply(&context, &error);
+
+    *gone = actual->introspection.gone;
+    return done;
+}
+
+/* A tool whose VM has ended was not lost: libvirt just has not said so yet. */
+static void
+test_vm_that_is_gone(Fixture *f, gconstpointer data)
+{
+    gboolean gone;
+
+    model_lock()->control.active |= KVM_CONTROL_INTROSPECTION;
+    model_unlock();
+    g_assert_true(apply(f, &gone));
+    g_assert_false(gone);
+    f->iface->forget(f->provider, &target);
+    model_lock()->open_refusal = ENOENT;
+    model_unlock();
+    g_assert_false(apply(f, &gone));
+    g_assert_true(gone);
+}
+
 #define ADD(path, test) g_test_add(path, Fixture, NULL, set_up, test, tear_down)
 
 int
@@ -180,5 +218,6 @@ main(int argc, char **argv)
     ADD("/control-introspection/no-statistics", test_no_statistics);
     ADD("/control-introspection/allow-lists", test_allow_lists);
     ADD("/control-introspection/nothing-to-take-away", test_nothing_to_take_away);
+    ADD("/control-introspection/vm-that-is-gone", test_vm_that_is_gone);
     return g_test_run();
 }
