@@ -7,7 +7,7 @@ import os
 
 from halting import BUSY_COUNTER, BUSY_PAGES, BUSY_TABLES, busy
 from introspection_case import IntrospectionTestCase, introspection
-from libkvmi import LIBVMI_MSRS, MSR_STAR, PAGE, HookGuest, LibVmi, R, X
+from libkvmi import LIBVMI_MSRS, PAGE, HookGuest, LibVmi, R, X
 from ward_kvmi import EVENT_CR, EVENT_PF, EVENT_SINGLESTEP, GET_NEXT_AVAILABLE_GFN
 from ward_sandbox import domain_path, domain_uuid, domain_xml
 
