@@ -382,11 +382,22 @@ TEST_F(nomem_vcpu, watch)
 		.id = KVMI_CONTROL_CR,
 		.arg_size = sizeof(struct kvmi_control_cr),
 	};
-	struct outcomes outcomes;
+	struct outcomes outcomes = {};
+	bool failed = true;
+	int n, nth;
 
 	TEST_ASSERT_EQ(sizeof(struct kvmi_control_cr), sizeof(question.arg));
 	*(struct kvmi_control_cr *)&question.arg = (struct kvmi_control_cr){ .enable = 1, .cr = 3 };
-	outcomes = ask_with_failures(self->m, &question, true);
+	/* A vCPU keeps it, so each time it is another one. */
+	for (n = 1; failed; n++) {
+		nth = fail_alloc_open(self->m->cpu[0].tid);
+		failed = ask_vcpu(self->m, &question, nth, n, &outcomes);
+		close(nth);
+		cpu_wait_counting(&self->m->cpu[0]);
+		machine_destroy(self->m);
+		self->m = machine_create(1, guest_count);
+		machine_start(self->m);
+	}
 	EXPECT_GT(outcomes.done, 0);
 	/* The reply's, and this. */
 	if (!variant->pages)
