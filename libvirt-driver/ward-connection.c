@@ -5,14 +5,13 @@
 #include <libvirt/virterror.h>
 
 #include "ward-error.h"
+#include "ward-patience.h"
 #include "ward-queue.h"
 
 #define BACKOFF_FIRST_MS 250
 #define BACKOFF_LAST_MS 30000
 
-/* How long an answer may be awaited on a local socket before libvirtd is asked whether it lives,
- * then how often it is asked, and how many answers it may miss. */
-#define PATIENCE_SECONDS 5
+/* Over a network, and for a last call: how often a peer is asked, and may miss to answer. */
 #define KEEPALIVE_SECONDS 5
 #define KEEPALIVE_COUNT 3
 
@@ -38,15 +37,13 @@ struct _WardConnection {
     GCancellable *cancellable;
     WardQueue queue;
 
-    GMutex lock; /* guards these; calls and patience are the main thread's and atomic */
+    GMutex lock; /* guards these */
     virConnectPtr conn;
     guint epoch;      /* grows whenever conn is lost, and all others with it */
     GQueue spares;    /* of this epoch, and used by nobody */
     GHashTable *lent; /* connection to its epoch */
 
-    gint calls; /* atomic */
-    guint patience;
-    gboolean keepalive;
+    WardPatience *patience; /* NULL: over a network, where libvirt's keepalive runs */
 };
 
 enum {
@@ -61,6 +58,7 @@ static guint signals[N_SIGNALS];
 G_DEFINE_FINAL_TYPE(WardConnection, ward_connection, G_TYPE_OBJECT)
 
 static void connection_open(WardConnection *self);
+static void on_close(virConnectPtr conn, int reason, void *opaque);
 
 /* errors */
 
@@ -141,63 +139,42 @@ on_metadata(virConnectPtr conn, virDomainPtr dom, int type, const char *uri, voi
     emit_domain_event(opaque, dom, WARD_DOMAIN_EVENT_METADATA);
 }
 
-/* keepalive */
+/* patience */
 
-static gboolean
-set_keepalive(WardConnection *self, gboolean on)
+/* libvirtd answers this whatever else it does. */
+static void
+ask_version(gpointer data)
 {
-    virConnectPtr conn = ward_connection_ref_shared(self, NULL);
-    int result;
+    virConnectPtr conn = ward_connection_ref_shared(data, NULL);
+    gulong version;
 
-    if (!conn)
-        return FALSE;
-    /* Not all drivers have it; those that do not need none. */
-    result = virConnectSetKeepAlive(conn, on ? KEEPALIVE_SECONDS : 0, on ? KEEPALIVE_COUNT : 0);
-    virConnectClose(conn);
-    return result == 0;
-}
-
-static gboolean
-on_patience(gpointer data)
-{
-    WardConnection *self = data;
-    gboolean waiting = g_atomic_int_get(&self->calls) > 0;
-
-    if (waiting && !self->keepalive) {
-        g_info("libvirt has not answered for %d seconds: asking whether it lives",
-               PATIENCE_SECONDS);
-        self->keepalive = set_keepalive(self, TRUE);
-    } else if (!waiting && self->keepalive) {
-        set_keepalive(self, FALSE);
-        self->keepalive = FALSE;
+    if (conn) {
+        virConnectGetLibVersion(conn, &version);
+        virConnectClose(conn);
     }
-    if (waiting)
-        return G_SOURCE_CONTINUE;
-    self->patience = 0;
-    return G_SOURCE_REMOVE;
 }
 
-static gboolean
-start_patience(gpointer data)
+static void
+on_hanging(gpointer data)
 {
     WardConnection *self = data;
 
-    if (!self->patience && !self->remote && self->started)
-        self->patience = g_timeout_add_seconds(PATIENCE_SECONDS, on_patience, self);
-    return G_SOURCE_REMOVE;
+    if (self->conn)
+        on_close(self->conn, VIR_CONNECT_CLOSE_REASON_KEEPALIVE, self);
 }
 
 void
 ward_connection_begin_call(WardConnection *self)
 {
-    if (g_atomic_int_add(&self->calls, 1) == 0)
-        g_idle_add_full(G_PRIORITY_DEFAULT, start_patience, g_object_ref(self), g_object_unref);
+    if (self->patience)
+        ward_patience_begin(self->patience);
 }
 
 void
 ward_connection_end_call(WardConnection *self)
 {
-    g_atomic_int_add(&self->calls, -1);
+    if (self->patience)
+        ward_patience_end(self->patience);
 }
 
 /* opening and closing */
@@ -287,7 +264,6 @@ handle_closed(gpointer data)
         return G_SOURCE_REMOVE;
     close_later(self);
     self->backoff_ms = BACKOFF_FIRST_MS;
-    self->keepalive = FALSE;
     retry_later(self, reasons[CLAMP(closed->reason, 0, 3)]);
     g_signal_emit(self, signals[SIGNAL_CLOSED], 0);
     return G_SOURCE_REMOVE;
@@ -332,11 +308,21 @@ register_events(WardConnection *self, virConnectPtr conn)
     return TRUE;
 }
 
+static virConnectPtr
+open_conn(WardConnection *self)
+{
+    virConnectPtr conn = virConnectOpen(self->uri);
+
+    if (conn && self->remote)
+        virConnectSetKeepAlive(conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
+    return conn;
+}
+
 static void
 open_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
 {
     WardConnection *self = source;
-    virConnectPtr conn = virConnectOpen(self->uri);
+    virConnectPtr conn = open_conn(self);
     GError *error = NULL;
 
     if (!conn) {
@@ -377,8 +363,6 @@ on_opened(GObject *source, GAsyncResult *result, gpointer user_data)
     }
     g_clear_pointer(&self->error, g_free);
     self->backoff_ms = BACKOFF_FIRST_MS;
-    if (self->remote)
-        self->keepalive = set_keepalive(self, TRUE);
     g_message("connected to libvirt at %s", self->uri);
     g_signal_emit(self, signals[SIGNAL_OPENED], 0);
 }
@@ -413,6 +397,7 @@ ward_connection_finalize(GObject *object)
     g_free(self->error);
     g_object_unref(self->cancellable);
     g_hash_table_unref(self->lent);
+    g_clear_pointer(&self->patience, ward_patience_free);
     g_mutex_clear(&self->lock);
     G_OBJECT_CLASS(ward_connection_parent_class)->finalize(object);
 }
@@ -457,6 +442,8 @@ ward_connection_new(const char *uri)
     self->uri = g_strdup(uri);
     self->remote = uri_is_remote(uri);
     self->in_process = g_str_has_prefix(uri, "test:");
+    if (!self->remote)
+        self->patience = ward_patience_new(G_OBJECT(self), ask_version, on_hanging);
     return self;
 }
 
@@ -473,7 +460,8 @@ ward_connection_stop(WardConnection *self)
     self->started = FALSE;
     g_cancellable_cancel(self->cancellable);
     g_clear_handle_id(&self->timer, g_source_remove);
-    g_clear_handle_id(&self->patience, g_source_remove);
+    if (self->patience)
+        ward_patience_stop(self->patience);
     if (self->conn) {
         virConnectSetKeepAlive(self->conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
         virConnectUnregisterCloseCallback(self->conn, on_close);
@@ -546,22 +534,23 @@ ward_connection_acquire(WardConnection *self, GError **error)
     virConnectPtr conn = ward_connection_ref_shared(self, error);
     guint epoch;
 
-    if (conn && !self->in_process) {
-        virConnectClose(conn);
-        conn = take_spare(self, &epoch);
-        if (!conn)
-            conn = virConnectOpen(self->uri);
-        if (!conn) {
-            g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_CONNECTED,
-                        "libvirt at %s takes no further connection: %s", self->uri,
-                        virGetLastErrorMessage());
-            return NULL;
-        }
-        virConnectSetKeepAlive(conn, KEEPALIVE_SECONDS, KEEPALIVE_COUNT);
-        note_lent(self, conn, epoch);
+    if (!conn)
+        return NULL;
+    ward_connection_begin_call(self);
+    if (self->in_process)
+        return conn;
+    virConnectClose(conn);
+    conn = take_spare(self, &epoch);
+    if (!conn)
+        conn = open_conn(self);
+    if (!conn) {
+        ward_connection_end_call(self);
+        g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_CONNECTED,
+                    "libvirt at %s takes no further connection: %s", self->uri,
+                    virGetLastErrorMessage());
+        return NULL;
     }
-    if (conn)
-        ward_connection_begin_call(self);
+    note_lent(self, conn, epoch);
     return conn;
 }
 
@@ -585,11 +574,8 @@ ward_connection_release(WardConnection *self, virConnectPtr conn)
     gboolean kept = FALSE;
 
     ward_connection_end_call(self);
-    if (!self->in_process) {
-        /* Nobody waits for it now, so nobody need be woken up for it. */
-        virConnectSetKeepAlive(conn, 0, 0);
+    if (!self->in_process)
         kept = keep_spare(self, conn, virConnectIsAlive(conn) == 1);
-    }
     if (!kept)
         virConnectClose(conn);
 }

@@ -6,8 +6,9 @@
  * back-off, whenever it is lost. Everything belongs to the main thread except the functions that
  * say otherwise.
  *
- * Keepalive: over a network always; on a local socket only while an answer is awaited. A local
- * peer that dies is seen at once, so an idle daemon need not wake up to ask.
+ * Over a network libvirt's keepalive always runs. On a local socket a peer that dies is seen at
+ * once, so an idle daemon need not wake up to ask: it does that only while an answer is awaited
+ * (ward-patience.h).
  *
  * Signals:
  *   "opened", "closed": the connection changed, or an attempt failed; on "opened" everything known
@@ -56,8 +57,8 @@ virConnectPtr ward_connection_ref_shared(WardConnection *self, GError **error);
 virConnectPtr ward_connection_acquire(WardConnection *self, GError **error);
 void ward_connection_release(WardConnection *self, virConnectPtr conn);
 
-/* A libvirt call goes out on another connection than such a one, or came back: see Keepalive. Any
- * thread. */
+/* A libvirt call goes out on another connection than such a one, or came back: see ward-patience.h.
+ * Any thread. */
 void ward_connection_begin_call(WardConnection *self);
 void ward_connection_end_call(WardConnection *self);
 

@@ -4,6 +4,7 @@
 import os
 import signal
 import subprocess
+import time
 
 from gi.repository import Gio, GLib
 
@@ -135,3 +136,26 @@ class HangTest(WorldTestCase):
         self.wait_answers(answers, 1)
         # Done once libvirtd went on, or given up.
         self.assertIn("'patient-0'", answers[0] or "'patient-0'")
+
+    def test_libvirtd_that_was_slow_before_is_given_up_when_it_hangs(self):
+        path = self.define("patient", ISOLATION)
+        self.world.virsh("start", "patient")
+        self.client.wait_get(path, "Domain1.Status", "protected")
+        # Long enough for libvirt's keepalive to ask, and not for giving up.
+        answers = []
+        self.world.libvirtd.pause()
+        self.addCleanup(self.world.libvirtd.resume)
+        self.call_soon(path, "Isolation1.SetState", GLib.Variant("(su)", ("off", LIVE)), answers)
+        time.sleep(12)
+        self.world.libvirtd.resume()
+        self.wait_answers(answers, 1)
+        self.assertEqual(answers, [None])
+        # Then nobody waits, for long enough to ask no more.
+        time.sleep(6)
+        self.assertTrue(self.client.get(HOST, "Host1.Connected"))
+
+        self.world.libvirtd.pause()
+        self.call_soon(path, "Isolation1.SetState", GLib.Variant("(su)", ("on", LIVE)), answers)
+        self.client.wait_get(HOST, "Host1.Connected", False)
+        self.world.libvirtd.resume()
+        self.client.wait_get(HOST, "Host1.Connected", True)
