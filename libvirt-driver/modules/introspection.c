@@ -116,20 +116,13 @@ unhook(const WardModuleContext *context, GError **error)
            introspection_read(context, error);
 }
 
-static gboolean
-is_without_vm(const GError *failure)
-{
-    return g_error_matches(failure, WARD_ERROR, WARD_ERROR_NOT_FOUND) ||
-           g_error_matches(failure, WARD_ERROR, WARD_ERROR_INVALID_STATE);
-}
-
 /* A domain without a VM of KVM's has no tool that could be let go. */
 static gboolean
 introspection_undo(const WardModuleContext *context, GError **error)
 {
     g_autoptr(GError) local = NULL;
 
-    if (unhook(context, &local) || is_without_vm(local))
+    if (unhook(context, &local) || ward_module_is_without_vm(local))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&local));
     return FALSE;
@@ -161,7 +154,7 @@ introspection_apply(const WardModuleContext *context, GError **error)
     gboolean let_go;
 
     if (!introspection_read(context, &failure)) {
-        context->actual->introspection.gone = is_without_vm(failure);
+        context->actual->introspection.gone = ward_module_is_without_vm(failure);
         g_propagate_error(error, g_steal_pointer(&failure));
         return FALSE;
     }

@@ -179,9 +179,7 @@ teardown_undo(const WardModuleContext *context, GError **error)
 {
     g_autoptr(GError) local = NULL;
 
-    if (teardown_set(context, WARD_TEARDOWN_ASYNC, &local) ||
-        g_error_matches(local, WARD_ERROR, WARD_ERROR_NOT_FOUND) ||
-        g_error_matches(local, WARD_ERROR, WARD_ERROR_INVALID_STATE))
+    if (teardown_set(context, WARD_TEARDOWN_ASYNC, &local) || ward_module_is_without_vm(local))
         return TRUE;
     g_propagate_error(error, g_steal_pointer(&local));
     return FALSE;

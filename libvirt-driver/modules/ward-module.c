@@ -34,3 +34,10 @@ ward_module_remedy_by_enforcement(const WardSettings *wanted, WardProtection pro
                ? WARD_REMEDY_PAUSE
                : WARD_REMEDY_NONE;
 }
+
+gboolean
+ward_module_is_without_vm(const GError *failure)
+{
+    return g_error_matches(failure, WARD_ERROR, WARD_ERROR_NOT_FOUND) ||
+           g_error_matches(failure, WARD_ERROR, WARD_ERROR_INVALID_STATE);
+}

@@ -83,4 +83,8 @@ ward_module_check(const WardModule *self, const WardModuleContext *context, GErr
 /* The remedy of protections whose enforcement alone decides. */
 WardRemedy ward_module_remedy_by_enforcement(const WardSettings *wanted, WardProtection protection);
 
+/* Whether a provider failed because the domain has no VM of KVM's: then nothing is in force there.
+ * @failure may be NULL. */
+gboolean ward_module_is_without_vm(const GError *failure);
+
 G_END_DECLS
