@@ -134,7 +134,7 @@ static void a_private_page_takes_one_call(struct kunit *test)
 static void the_model_refuses_what_is_wrong(struct kunit *test)
 {
 	struct tdx_test_td *t = tdx_test_new(test, 1, 1), *u = tdx_test_new(test, 1, 0);
-	struct page *page = alloc_page(GFP_KERNEL);
+	struct page *page = alloc_page(GFP_KERNEL | __GFP_ZERO);
 	const u64 pa = page_to_phys(page);
 	u64 tdr, tdvpr;
 
