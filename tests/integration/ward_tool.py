@@ -19,6 +19,7 @@ class Tool:
         self.hellos = []  # (uuid bytes, name) of every guest that was hooked
         self.connections = []
         self.listener = None
+        self.lock = threading.Lock()  # for connections
 
     def bind(self):
         os.makedirs(os.path.dirname(self.path), exist_ok=True)
@@ -43,15 +44,26 @@ class Tool:
                 if listener.fileno() < 0:
                     return
                 continue
-            connection.sendall(ANSWER.pack(ANSWER.size, hashlib.sha1(self.secret).digest()))
-            self.connections.append(connection)
-            self.hellos.append((uuid, name.rstrip(b"\0").decode()))
+            # At once for everybody else: who sees the guest attached may hang up, and who takes the
+            # connection may send.
+            with self.lock, contextlib.suppress(OSError):
+                self.connections.append(connection)
+                self.hellos.append((uuid, name.rstrip(b"\0").decode()))
+                connection.sendall(ANSWER.pack(ANSWER.size, hashlib.sha1(self.secret).digest()))
+
+    def take(self):
+        """The connection of the guest that has waited longest, or None."""
+        with self.lock:
+            return self.connections.pop(0) if self.connections else None
 
     def hang_up(self):
-        """The tool loses its connections, and goes on listening."""
-        while self.connections:
-            connection = self.connections.pop()
-            connection.shutdown(socket.SHUT_RDWR)
+        """The tool loses the connections that it has now, and goes on listening: a guest that comes
+        back meanwhile stays."""
+        with self.lock:
+            lost, self.connections = self.connections, []
+        for connection in lost:
+            with contextlib.suppress(OSError):
+                connection.shutdown(socket.SHUT_RDWR)
             connection.close()
 
     def stop(self):

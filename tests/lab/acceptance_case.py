@@ -29,8 +29,7 @@ class AcceptanceTest(IntrospectionTestCase):
         self.world.virsh("start", name)
         path = domain_path(domain_uuid(name))
         self.client.wait_get(path, "Introspection1.Attached", True)
-        connections = self.tool.connections
-        return path, flow(self.wait_for(lambda: connections and connections.pop(0), "a guest"))
+        return path, flow(self.wait_for(self.tool.take, "a guest"))
 
     def counter(self, name, page=PAGES[0]):
         """As QEMU reads it, which no tool has a part in."""

@@ -163,8 +163,7 @@ class KvmiTool(Tool):
     """Listens as Tool does; guests that were hooked are taken with next_guest()."""
 
     def next_guest(self, wait_for):
-        connection = wait_for(lambda: self.connections and self.connections.pop(0), "a guest")
-        return Guest(connection)
+        return Guest(wait_for(self.take, "a guest"))
 
 
 class SilentTool(Tool):
