@@ -33,14 +33,21 @@ class AcceptanceTest(IntrospectionTestCase):
 
     def counter(self, name, page=PAGES[0]):
         """As QEMU reads it, which no tool has a part in."""
-        words = {"execute": "human-monitor-command",
-                 "arguments": {"command-line": f"xp /1dw {page + BUSY_COUNTER:#x}"}}
+        return int(self.monitor(name, f"xp /1dw {page + BUSY_COUNTER:#x}").split(":")[1])
+
+    def monitor(self, name, line):
+        words = {"execute": "human-monitor-command", "arguments": {"command-line": line}}
         answer = self.world.virsh("qemu-monitor-command", name, json.dumps(words)).stdout
-        return int(json.loads(answer)["return"].split(":")[1])
+        return json.loads(answer)["return"]
 
     def assert_goes_on(self, name):
         before = self.counter(name)
-        self.wait_for(lambda: self.counter(name) != before, "the guest to go on")
+        try:
+            self.wait_for(lambda: self.counter(name) != before, "the guest to go on")
+        except AssertionError as error:
+            where = self.monitor(name, "info registers -a")
+            error.add_note(f"It is {self.world.state(name)}, its counter at {before}:\n{where}")
+            raise
 
     def test_hookguest(self):
         path, tool = self.start_busy("hookguest", HookGuest)
