@@ -147,6 +147,11 @@ class Client:
         self.connection.signal_subscribe(
             NAME, interface, member, path, None, Gio.DBusSignalFlags.NONE, arrived
         )
+        # The subscription is a message that nobody waits for: the bus has it once it has answered.
+        self.connection.call_sync(
+            "org.freedesktop.DBus", "/org/freedesktop/DBus", "org.freedesktop.DBus", "GetId",
+            None, None, Gio.DBusCallFlags.NONE, -1, None,
+        )
         return record
 
     def expect_signals(self, record, path, interface, *expected, seconds=PATIENCE):
@@ -175,4 +180,8 @@ class Client:
                 entry for entry in record if entry[1] == name and path in (None, entry[0])
             ]
 
-        return wait_for(find, f"signal {name}", seconds)[0][2]
+        try:
+            return wait_for(find, f"signal {name}", seconds)[0][2]
+        except AssertionError as error:
+            error.add_note(f"Until then there came {record}")
+            raise
