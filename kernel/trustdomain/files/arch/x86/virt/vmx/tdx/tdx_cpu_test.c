@@ -198,6 +198,7 @@ static void live_together(struct kunit *test, void (*meanwhile)(struct kunit *te
 	config.nr_keyids = NR_TDS;
 	config.max_pages = NR_TDS * NR_LIVES * 128;
 	tdx_test_reinstall(test, &config);
+	tdx_test_take_time();
 	tdx_model_set_dwell(DWELL);
 	tdx_model_set_interrupts(2);
 

@@ -100,6 +100,7 @@ extern struct tdx_host tdx_host;
  * @package_of: the package of a CPU, from 0; real CPUs, online or not
  * @page_alloc: allocates a zeroed page, NULL for the real thing
  * @page_free: frees one, NULL for the real thing
+ * @hurry: nobody else uses the module: not to sleep before a SEAMCALL is repeated
  */
 struct tdx_test_host {
 	struct tdx_host host;
@@ -108,6 +109,7 @@ struct tdx_test_host {
 	unsigned int (*package_of)(unsigned int cpu);
 	struct page *(*page_alloc)(void);
 	void (*page_free)(struct page *page);
+	bool hurry;
 };
 
 extern const struct tdx_test_host *tdx_test_host;
@@ -130,6 +132,7 @@ struct tdx_test_host {
 	unsigned int (*package_of)(unsigned int cpu);
 	struct page *(*page_alloc)(void);
 	void (*page_free)(struct page *page);
+	bool hurry;
 };
 
 #define TDX_TEST_HOST		((const struct tdx_test_host *)NULL)
@@ -155,6 +158,13 @@ static inline unsigned int tdx_package_of(unsigned int cpu)
 	const struct tdx_test_host *test = TDX_TEST_HOST;
 
 	return test ? test->package_of(cpu) : topology_logical_package_id(cpu);
+}
+
+static inline bool tdx_may_sleep(void)
+{
+	const struct tdx_test_host *test = TDX_TEST_HOST;
+
+	return !test || !test->hurry;
 }
 
 static inline struct page *tdx_alloc_page(void)

@@ -38,8 +38,15 @@
 /* Serializes what locks the module's tables of keys. */
 DEFINE_MUTEX(tdx_key_lock);
 
-/* Tries after which to sleep before the next one. */
+/*
+ * Tries after which to sleep before the next one, and to sleep for long. A CPU
+ * that has something locked leaves the module soon, but if this host is a guest
+ * itself, the CPU can be taken away. To wait for it for two seconds costs less
+ * than a KeyID that is lost.
+ */
 #define TDX_TRIES_BEFORE_SLEEP	100
+#define TDX_TRIES_BEFORE_WAIT	900
+#define TDX_WAIT_MS		20
 
 /**
  * tdx_try_again() - whether to repeat a SEAMCALL
@@ -66,10 +73,12 @@ bool tdx_try_again(u64 status, unsigned int *tries)
 
 	if (++*tries >= TDX_MAX_TRIES)
 		return false;
-	if (*tries < TDX_TRIES_BEFORE_SLEEP)
+	if (*tries < TDX_TRIES_BEFORE_SLEEP || !tdx_may_sleep())
 		cond_resched();
-	else
+	else if (*tries < TDX_TRIES_BEFORE_WAIT)
 		usleep_range(10, 50);
+	else
+		msleep(TDX_WAIT_MS);
 	return true;
 }
 

@@ -52,6 +52,7 @@ static void tdx_test_install(struct kunit *test, const struct tdx_model_config *
 		.nr_packages = tdx_model_nr_packages(),
 		.package_of = tdx_model_package_of,
 		.page_alloc = tdx_test_alloc_page,
+		.hurry = true,
 	};
 	KUNIT_ASSERT_EQ(test, tdx_test_host_install(&world.host), 0);
 	world.installed = true;
@@ -98,6 +99,11 @@ void tdx_test_reinstall(struct kunit *test, const struct tdx_model_config *confi
 	KUNIT_EXPECT_EQ(test, tdx_model_violations(), 0U);
 	tdx_test_uninstall();
 	tdx_test_install(test, config);
+}
+
+void tdx_test_take_time(void)
+{
+	WRITE_ONCE(world.host.hurry, false);
 }
 
 static void tdx_test_state(struct tdx_td *td, enum tdx_td_state from, enum tdx_td_state to)

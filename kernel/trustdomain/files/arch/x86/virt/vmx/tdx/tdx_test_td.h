@@ -46,6 +46,8 @@ int tdx_test_init(struct kunit *test);
 void tdx_test_exit(struct kunit *test);
 /* Other numbers than those of tdx_test_init(): a new machine, all is forgotten. */
 void tdx_test_reinstall(struct kunit *test, const struct tdx_model_config *config);
+/* Sleep as the real thing does before a call is repeated: others use the module. */
+void tdx_test_take_time(void);
 #define TDX_TEST_CONFIG ((struct tdx_model_config) {			\
 	.global_keyid = TDX_TEST_GLOBAL_KEYID,				\
 	.nr_keyids = TDX_TEST_KEYIDS,					\
