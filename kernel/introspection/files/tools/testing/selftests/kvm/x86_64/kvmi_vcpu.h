@@ -162,8 +162,11 @@ static inline uint64_t cpu_count(struct cpu *cpu)
 static inline void cpu_wait_counting(struct cpu *cpu)
 {
 	uint64_t before = cpu_count(cpu);
+	int exits = READ_ONCE(cpu->exits);
 
-	wait_until(cpu_count(cpu) != before);
+	wait_until(cpu_count(cpu) != before || READ_ONCE(cpu->exits) != exits);
+	TEST_ASSERT(cpu_count(cpu) != before, "a vCPU does not count, KVM_RUN returned %s",
+		    exit_reason_str(cpu->vcpu->run->exit_reason));
 }
 
 static inline bool cpu_stands_still(struct cpu *cpu)
