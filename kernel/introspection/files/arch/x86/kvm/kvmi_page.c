@@ -118,33 +118,64 @@ u8 kvmi_arch_get_page_access(struct kvm *kvm, u64 gpa)
 	return access;
 }
 
-/**
- * kvmi_arch_set_page_access() - say what the guest may do to a page
- * @kvm: the VM
- * @gpa: an address in the page
- * @access: mask of KVMI_PAGE_ACCESS_*; before anything else there is an event
- *
- * Return: 0 or a negative KVM_E*
- */
-int kvmi_arch_set_page_access(struct kvm *kvm, u64 gpa, u8 access)
+static int kvmi_change_of(const struct kvmi_page_access_entry *entry,
+			  struct kvm_page_pretrack_change *change)
 {
-	unsigned int modes = 0;
-	int r;
-
-	if (access & ~KVMI_PAGE_ACCESS_ALL)
+	if (entry->padding1 || entry->padding2 || entry->padding3 ||
+	    entry->access & ~KVMI_PAGE_ACCESS_ALL)
 		return -KVM_EINVAL;
-	/* The emulator could not do what it would have to. */
-	if (kvm->arch.has_protected_state || kvm_arch_has_private_mem(kvm))
-		return -KVM_EOPNOTSUPP;
-	if (!(access & KVMI_PAGE_ACCESS_R))
-		modes |= KVM_PAGE_TRACK_PREREAD;
-	if (!(access & KVMI_PAGE_ACCESS_W))
-		modes |= KVM_PAGE_TRACK_PREWRITE;
-	if (!(access & KVMI_PAGE_ACCESS_X))
-		modes |= KVM_PAGE_TRACK_PREEXEC;
 
-	r = kvm_page_pretrack_set(kvm, gpa_to_gfn(gpa), modes);
+	change->gfn = gpa_to_gfn(entry->gpa);
+	change->modes = 0;
+	if (!(entry->access & KVMI_PAGE_ACCESS_R))
+		change->modes |= KVM_PAGE_TRACK_PREREAD;
+	if (!(entry->access & KVMI_PAGE_ACCESS_W))
+		change->modes |= KVM_PAGE_TRACK_PREWRITE;
+	if (!(entry->access & KVMI_PAGE_ACCESS_X))
+		change->modes |= KVM_PAGE_TRACK_PREEXEC;
+	return 0;
+}
+
+static int kvmi_change_pages(struct kvm *kvm,
+			     const struct kvm_page_pretrack_change *changes,
+			     int count)
+{
+	int r = count ? kvm_page_pretrack_set(kvm, changes, count) : 0;
+
 	if (r)
 		return r == -ENOMEM ? -KVM_ENOMEM : -KVM_EINVAL;
 	return 0;
+}
+
+/**
+ * kvmi_arch_set_page_access() - say what the guest may do to pages
+ * @kvm: the VM
+ * @entries: the pages; before anything else than @access there is an event
+ * @count: how many there are
+ *
+ * What comes before an entry that cannot be set is set.
+ *
+ * Return: 0 or a negative KVM_E*
+ */
+int kvmi_arch_set_page_access(struct kvm *kvm,
+			      const struct kvmi_page_access_entry *entries,
+			      int count)
+{
+	struct kvm_page_pretrack_change changes[32];
+	int i, n = 0, r = 0, r2 = 0;
+
+	/* The emulator could not do what it would have to. */
+	if (kvm->arch.has_protected_state || kvm_arch_has_private_mem(kvm))
+		return -KVM_EOPNOTSUPP;
+
+	for (i = 0; i < count && !r && !r2; i++) {
+		r2 = kvmi_change_of(&entries[i], &changes[n]);
+		if (!r2)
+			n++;
+		if (r2 || n == ARRAY_SIZE(changes) || i == count - 1) {
+			r = kvmi_change_pages(kvm, changes, n);
+			n = 0;
+		}
+	}
+	return r ? r : r2;
 }

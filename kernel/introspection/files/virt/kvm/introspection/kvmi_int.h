@@ -143,7 +143,9 @@ void kvmi_arch_hook(struct kvm *kvm);
 void kvmi_arch_unhook(struct kvm *kvm);
 void kvmi_arch_destroy(struct kvm *kvm);
 u8 kvmi_arch_get_page_access(struct kvm *kvm, u64 gpa);
-int kvmi_arch_set_page_access(struct kvm *kvm, u64 gpa, u8 access);
+int kvmi_arch_set_page_access(struct kvm *kvm,
+			      const struct kvmi_page_access_entry *entries,
+			      int count);
 
 /* arch/.../kvmi.c */
 size_t kvmi_arch_reply_size(u8 event);

@@ -181,27 +181,14 @@ static int kvmi_get_page_access(struct kvmi *kvmi, size_t *size)
 	return 0;
 }
 
-static int kvmi_set_one_page_access(struct kvmi *kvmi,
-				    const struct kvmi_page_access_entry *entry)
-{
-	if (entry->padding1 || entry->padding2 || entry->padding3)
-		return -KVM_EINVAL;
-	return kvmi_arch_set_page_access(kvmi->kvm, entry->gpa, entry->access);
-}
-
-/* What comes before an entry that cannot be set is set. */
 static int kvmi_set_page_access(struct kvmi *kvmi, size_t *size)
 {
 	const struct kvmi_set_page_access *arg = (void *)kvmi->in;
-	int i, r = 0;
 
 	if (arg->view || arg->padding ||
 	    kvmi->in_size != struct_size(arg, entries, arg->count))
 		return -KVM_EINVAL;
-
-	for (i = 0; i < arg->count && !r; i++)
-		r = kvmi_set_one_page_access(kvmi, &arg->entries[i]);
-	return r;
+	return kvmi_arch_set_page_access(kvmi->kvm, arg->entries, arg->count);
 }
 
 static int kvmi_control_cmd_response(struct kvmi *kvmi, size_t *size)

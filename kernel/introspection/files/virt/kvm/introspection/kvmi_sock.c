@@ -6,14 +6,16 @@
  * on it, and the tool at its other end may do anything. So no option is relied
  * on: every wait ends with a fatal signal, and writing also ends by itself.
  */
-#include <linux/jiffies.h>
 #include <linux/sched/signal.h>
 #include <linux/socket.h>
 #include <linux/uio.h>
 
 #include "kvmi_int.h"
 
-/* How long a tool may leave its side of the socket full. */
+/*
+ * How long a tool may leave its side of the socket full: the sum of the waits,
+ * since a machine that stands still in between is no fault of the tool's.
+ */
 #define KVMI_SEND_TIMEOUT	(5 * HZ)
 
 /* How long to wait before trying again what the socket would not do. */
@@ -102,10 +104,9 @@ int kvmi_sock_read(struct kvmi *kvmi, void *buf, size_t size)
  */
 int kvmi_sock_write(struct kvmi *kvmi, struct kvec *vec, size_t count)
 {
-	unsigned long end = jiffies + KVMI_SEND_TIMEOUT;
 	struct msghdr msg = { .msg_flags = MSG_DONTWAIT | MSG_NOSIGNAL };
 	size_t i, size = 0;
-	int r;
+	int r, waited = 0;
 
 	lockdep_assert_held(&kvmi->send_lock);
 
@@ -115,8 +116,10 @@ int kvmi_sock_write(struct kvmi *kvmi, struct kvec *vec, size_t count)
 
 	while (msg_data_left(&msg)) {
 		r = sock_sendmsg(kvmi->sock, &msg);
-		if (r == -EAGAIN)
-			r = time_after(jiffies, end) ? -ETIMEDOUT : kvmi_sock_pause();
+		if (r == -EAGAIN) {
+			r = waited < KVMI_SEND_TIMEOUT ? kvmi_sock_pause() : -ETIMEDOUT;
+			waited += KVMI_RETRY_DELAY;
+		}
 		if (r < 0) {
 			kvmi_break(kvmi, -r);
 			return r;

@@ -51,6 +51,16 @@ struct kvm_page_pretrack_node {
 };
 
 /**
+ * struct kvm_page_pretrack_change - what is to be watched of a page
+ * @gfn: the page; there need not be memory
+ * @modes: mask of KVM_PAGE_TRACK_PRE*, 0 to forget it
+ */
+struct kvm_page_pretrack_change {
+	gfn_t gfn;
+	unsigned int modes;
+};
+
+/**
  * struct kvm_page_pretrack - pages of a VM that are watched
  * @pages: what is watched of a page, by its gfn
  * @lock: serializes changes of @pages and of @nodes

@@ -100,42 +100,62 @@ static int kvm_page_pretrack_store(struct kvm *kvm, gfn_t gfn,
  * page around a page that is watched now in small ones, and in one when none of
  * its pages is watched any more.
  */
-static void kvm_page_pretrack_zap(struct kvm *kvm, gfn_t gfn)
+static void kvm_page_pretrack_zap(struct kvm *kvm, gfn_t start, gfn_t end)
 {
-	gfn_t pages = 1;
+	gfn_t pages = KVM_PAGES_PER_HPAGE(PG_LEVEL_2M);
 
-	if (!kvm_page_pretrack_within(kvm, gfn, PG_LEVEL_2M))
-		pages = KVM_PAGES_PER_HPAGE(PG_LEVEL_2M);
-	gfn &= ~(pages - 1);
-	kvm_zap_gfn_range(kvm, gfn, gfn + pages);
+	if (!kvm_page_pretrack_within(kvm, start, PG_LEVEL_2M))
+		start &= ~(pages - 1);
+	if (!kvm_page_pretrack_within(kvm, end - 1, PG_LEVEL_2M))
+		end = (end + pages - 1) & ~(pages - 1);
+	kvm_zap_gfn_range(kvm, start, end);
 }
 
 /**
- * kvm_page_pretrack_set() - watch a page, or forget it
+ * kvm_page_pretrack_set() - watch pages, or forget them
  * @kvm: the VM
- * @gfn: the page; there need not be memory
- * @modes: mask of KVM_PAGE_TRACK_PRE*, 0 to forget it
+ * @changes: the pages and what is to be watched of them
+ * @count: how many there are, at least one
  *
- * When this returns, no vCPU can access the page any more without a call, if
- * it was in guest mode before this was called.
+ * When this returns, no vCPU can access the pages any more without a call.
+ * Neighbours that are next to each other in @changes share the costs.
  *
- * Return: 0, -EINVAL for an unknown mode, or -ENOMEM with nothing changed.
+ * Return: 0, -EINVAL for an unknown mode or an impossible page, or -ENOMEM;
+ * what comes before the page that it is about has been done.
  *
  * Context: may sleep; takes mmu_lock.
  */
-int kvm_page_pretrack_set(struct kvm *kvm, gfn_t gfn, unsigned int modes)
+int kvm_page_pretrack_set(struct kvm *kvm,
+			  const struct kvm_page_pretrack_change *changes,
+			  unsigned int count)
 {
+	gfn_t start = 0, end = 0;
+	unsigned int i;
 	int r = 0;
 
-	if (modes & ~KVM_PAGE_TRACK_PRE || gfn > kvm_mmu_max_gfn())
-		return -EINVAL;
-
 	mutex_lock(&kvm->arch.page_pretrack.lock);
-	if (kvm_page_pretrack_modes(kvm, gfn) != modes) {
-		r = kvm_page_pretrack_store(kvm, gfn, modes);
-		if (!r)
-			kvm_page_pretrack_zap(kvm, gfn);
+	for (i = 0; i < count && !r; i++) {
+		gfn_t gfn = changes[i].gfn;
+
+		if (changes[i].modes & ~KVM_PAGE_TRACK_PRE ||
+		    gfn > kvm_mmu_max_gfn()) {
+			r = -EINVAL;
+			break;
+		}
+		if (kvm_page_pretrack_modes(kvm, gfn) == changes[i].modes)
+			continue;
+		r = kvm_page_pretrack_store(kvm, gfn, changes[i].modes);
+		if (r)
+			break;
+		if (gfn != end) {
+			if (end)
+				kvm_page_pretrack_zap(kvm, start, end);
+			start = gfn;
+		}
+		end = gfn + 1;
 	}
+	if (end)
+		kvm_page_pretrack_zap(kvm, start, end);
 	mutex_unlock(&kvm->arch.page_pretrack.lock);
 	return r;
 }
@@ -144,19 +164,27 @@ int kvm_page_pretrack_set(struct kvm *kvm, gfn_t gfn, unsigned int modes)
  * kvm_page_pretrack_clear() - forget all pages
  * @kvm: the VM
  *
+ * All that lies between them is zapped, too: that is sooner done, and sooner
+ * undone, than a flush of TLBs for each.
+ *
  * Context: may sleep; takes mmu_lock.
  */
 void kvm_page_pretrack_clear(struct kvm *kvm)
 {
+	gfn_t start = 0, end = 0;
 	unsigned long gfn;
 	void *entry;
 
 	mutex_lock(&kvm->arch.page_pretrack.lock);
 	xa_for_each(&kvm->arch.page_pretrack.pages, gfn, entry) {
 		xa_erase(&kvm->arch.page_pretrack.pages, gfn);
-		kvm_page_pretrack_zap(kvm, gfn);
+		if (!end)
+			start = gfn;
+		end = gfn + 1;
 		cond_resched();
 	}
+	if (end)
+		kvm_page_pretrack_zap(kvm, start, end);
 	mutex_unlock(&kvm->arch.page_pretrack.lock);
 }
 

@@ -39,7 +39,9 @@ void kvm_page_pretrack_register(struct kvm *kvm,
 				struct kvm_page_pretrack_node *node);
 void kvm_page_pretrack_unregister(struct kvm *kvm,
 				  struct kvm_page_pretrack_node *node);
-int kvm_page_pretrack_set(struct kvm *kvm, gfn_t gfn, unsigned int modes);
+int kvm_page_pretrack_set(struct kvm *kvm,
+			  const struct kvm_page_pretrack_change *changes,
+			  unsigned int count);
 void kvm_page_pretrack_clear(struct kvm *kvm);
 void kvm_page_pretrack_create_slot(struct kvm *kvm,
 				   struct kvm_memory_slot *slot,

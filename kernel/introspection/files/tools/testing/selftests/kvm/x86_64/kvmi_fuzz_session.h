@@ -320,6 +320,14 @@ static inline void wait_for_kvm(void)
 	take();
 }
 
+/* A session that KVM has ended although nothing was wrong: it says why. */
+static inline void check_open(void)
+{
+	if (f.closed)
+		CHECK(false, "KVM has ended the connection because of %d",
+		      wait_for_broken(f.m->control));
+}
+
 static inline void wait_for_answers(void)
 {
 	while (is_expecting(false) && !f.closed) {
@@ -328,7 +336,7 @@ static inline void wait_for_answers(void)
 		if (is_expecting(false))
 			wait_for_kvm();
 	}
-	CHECK(!f.closed, "KVM has ended the connection");
+	check_open();
 }
 
 #endif /* SELFTEST_KVMI_FUZZ_SESSION_H */

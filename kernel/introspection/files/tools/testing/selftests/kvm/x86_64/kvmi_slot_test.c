@@ -9,12 +9,18 @@
 #define SLOT_GPA	0x40000000ul
 #define SLOT_GVA	0x40000000ul
 #define SLOT_PAGES	(4ul << 9)	/* 8 MiB */
+#define MANY		500		/* as many pages as a message can be about */
 
-/* Write to one page, over and over. */
-static void guest_store(uint64_t *where)
+/* Write to one page, over and over, and before that read from each of so many. */
+static void guest_store(uint64_t *where, uint64_t pages)
 {
-	for (;;)
+	uint64_t i;
+
+	for (;;) {
+		for (i = 0; i < pages; i++)
+			READ_ONCE(*(uint64_t *)(SLOT_GVA + i * 4096));
 		WRITE_ONCE(*where, READ_ONCE(*where) + 1);
+	}
 }
 
 static uint64_t vm_stat(struct machine *m, const char *name)
@@ -56,7 +62,7 @@ FIXTURE_SETUP(slot)
 		self->gpa = SLOT_GPA + (2ul << 20) + (5 + 2 * i) * getpagesize();
 		self->cpu->counter_gva = SLOT_GVA + (self->gpa - SLOT_GPA);
 		self->cpu->counter = addr_gpa2hva(m->vm, self->gpa);
-		vcpu_args_set(self->cpu->vcpu, 1, self->cpu->counter_gva);
+		vcpu_args_set(self->cpu->vcpu, 2, self->cpu->counter_gva, 0ul);
 		switch_event_first(m, i);
 	}
 }
@@ -82,6 +88,91 @@ TEST_F(slot, large_pages_are_split_and_healed)
 	answer_pf(self->m, &event, KVMI_EVENT_ACTION_RETRY, NULL);
 	cpu_wait_counting(self->cpu);
 	EXPECT_EQ(large, vm_stat(self->m, "pages_2m"));
+}
+
+/* All in one message: each @step-th page from @gpa on. */
+static int set_pages(struct machine *m, uint64_t gpa, int step, int count, uint8_t access)
+{
+	struct {
+		struct kvmi_set_page_access arg;
+		struct kvmi_page_access_entry entry[MANY];
+	} set = { .arg = { .count = count } };
+	int i;
+
+	for (i = 0; i < count; i++) {
+		set.entry[i].gpa = gpa + (uint64_t)i * step * getpagesize();
+		set.entry[i].access = access;
+	}
+	return tool_command_in(m, KVMI_SET_PAGE_ACCESS, &set,
+			       sizeof(set.arg) + count * sizeof(set.entry[0]), NULL, 0);
+}
+
+/* Side by side, and with gaps. */
+TEST_F(slot, many_pages_in_one_message)
+{
+	uint64_t large, last;
+	struct message event;
+	int step;
+
+	machine_start(self->m);
+	large = vm_stat(self->m, "pages_2m");
+	for (step = 1; step <= 3; step += 2) {
+		last = self->gpa + (MANY - 1) * step * getpagesize();
+		EXPECT_EQ(0, set_pages(self->m, self->gpa, step, MANY, RX));
+		expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+		EXPECT_EQ(RX, get_access(self->m, last));
+		EXPECT_EQ(RWX, get_access(self->m, last + getpagesize()));
+		EXPECT_EQ(step == 1 ? RX : RWX, get_access(self->m, self->gpa + getpagesize()));
+
+		EXPECT_EQ(0, set_pages(self->m, self->gpa, step, MANY, RWX));
+		answer_pf(self->m, &event, KVMI_EVENT_ACTION_RETRY, NULL);
+		cpu_wait_counting(self->cpu);
+		EXPECT_EQ(large, vm_stat(self->m, "pages_2m"));
+	}
+}
+
+static uint64_t flushes(struct machine *m)
+{
+	return vm_stat(m, "remote_tlb_flush_requests");
+}
+
+/* How often it flushes to let go of pages that all are mapped: together, and at unhook. */
+static void count_flushes(struct machine *m, struct cpu *cpu, int count, uint64_t *together,
+			  uint64_t *unhook)
+{
+	uint64_t next = addr_gva2gpa(m->vm, cpu->counter_gva) + getpagesize();
+
+	TEST_ASSERT_EQ(set_pages(m, next, 1, count, RX), 0);
+	cpu_wait_counting(cpu);
+	cpu_wait_counting(cpu);
+	*together = flushes(m);
+	TEST_ASSERT_EQ(set_pages(m, next, 1, count, RWX), 0);
+	*together = flushes(m) - *together;
+
+	TEST_ASSERT_EQ(set_pages(m, next, 3, count, RX), 0);
+	cpu_wait_counting(cpu);
+	cpu_wait_counting(cpu);
+	*unhook = flushes(m);
+	machine_unhook(m);
+	*unhook = flushes(m) - *unhook;
+	machine_hook(m);
+}
+
+TEST_F(slot, many_pages_share_the_flushes)
+{
+	uint64_t few, many, unhook_few, unhook_many;
+
+	vcpu_args_set(self->cpu->vcpu, 2, self->cpu->counter_gva, SLOT_PAGES);
+	cpu_start(self->cpu);
+	cpu_wait_counting(self->cpu);
+	count_flushes(self->m, self->cpu, 10, &few, &unhook_few);
+	count_flushes(self->m, self->cpu, MANY, &many, &unhook_many);
+	EXPECT_GT(few, 0);
+	EXPECT_GT(unhook_few, 0);
+	/* A few more, of what KVM does meanwhile, and not one for each. */
+	EXPECT_LT(many, few + MANY / 10);
+	EXPECT_LT(unhook_many, unhook_few + MANY / 10);
+	TH_LOG("%lu and %lu, at unhook %lu and %lu", few, many, unhook_few, unhook_many);
 }
 
 TEST_F(slot, neighbours_are_not_watched)
