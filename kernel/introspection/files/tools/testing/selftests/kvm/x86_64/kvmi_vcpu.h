@@ -37,6 +37,7 @@ struct cpu {
 	pid_t tid;
 	bool started;
 	bool stop;
+	bool ended;		/* KVM_RUN has returned with an exit reason */
 	int signals;		/* KVM_RUN that ended with EINTR */
 	int exits;		/* that ended with an exit reason */
 	uint64_t *counter;
@@ -116,6 +117,7 @@ static inline void *cpu_thread(void *arg)
 	while (!READ_ONCE(cpu->stop)) {
 		if (!__vcpu_run(cpu->vcpu)) {
 			WRITE_ONCE(cpu->exits, cpu->exits + 1);
+			WRITE_ONCE(cpu->ended, true);
 			break;
 		}
 		TEST_ASSERT(errno == EINTR || errno == EAGAIN, "KVM_RUN: %s", strerror(errno));
@@ -130,6 +132,7 @@ static inline void *cpu_thread(void *arg)
 static inline void cpu_start(struct cpu *cpu)
 {
 	cpu->stop = false;
+	cpu->ended = false;
 	cpu->vcpu->run->immediate_exit = 0;
 	pthread_create(&cpu->thread, NULL, cpu_thread, cpu);
 	cpu->started = true;
@@ -162,11 +165,12 @@ static inline uint64_t cpu_count(struct cpu *cpu)
 static inline void cpu_wait_counting(struct cpu *cpu)
 {
 	uint64_t before = cpu_count(cpu);
-	int exits = READ_ONCE(cpu->exits);
+	struct kvm_run *run = cpu->vcpu->run;
 
-	wait_until(cpu_count(cpu) != before || READ_ONCE(cpu->exits) != exits);
-	TEST_ASSERT(cpu_count(cpu) != before, "a vCPU does not count, KVM_RUN returned %s",
-		    exit_reason_str(cpu->vcpu->run->exit_reason));
+	wait_until(cpu_count(cpu) != before || READ_ONCE(cpu->ended));
+	TEST_ASSERT(cpu_count(cpu) != before, "a vCPU does not count, KVM_RUN returned %s (%llx %llx)",
+		    exit_reason_str(run->exit_reason), run->hw.hardware_exit_reason,
+		    run->internal.data[0]);
 }
 
 static inline bool cpu_stands_still(struct cpu *cpu)
