@@ -168,7 +168,8 @@ static inline void cpu_wait_counting(struct cpu *cpu)
 	struct kvm_run *run = cpu->vcpu->run;
 
 	wait_until(cpu_count(cpu) != before || READ_ONCE(cpu->ended));
-	TEST_ASSERT(cpu_count(cpu) != before, "a vCPU does not count, KVM_RUN returned %s (%llx %llx)",
+	TEST_ASSERT(cpu_count(cpu) != before,
+		    "a vCPU does not count, KVM_RUN returned %s (%llx %llx)",
 		    exit_reason_str(run->exit_reason), run->hw.hardware_exit_reason,
 		    run->internal.data[0]);
 }
