@@ -273,6 +273,40 @@ static void a_busy_tdr_is_tried_again(struct kunit *test)
 	}
 }
 
+/* One page's worth of patience, however many pages there are. */
+static void a_module_that_stays_busy_is_waited_for_once(struct kunit *test)
+{
+	struct tdx_test_td *t = tdx_test_new(test, NR_VPS, NR_PAGES);
+
+	KUNIT_ASSERT_EQ(test, tdx_test_boot(t), 0);
+	tdx_model_reset_calls();
+	fail_next(MODEL_PAGE_RECLAIM, 1, MODEL_FOREVER, MODEL_BUSY | MODEL_TDR);
+	tdx_td_destroy(&t->td);
+	tdx_model_clear_faults();
+	KUNIT_EXPECT_EQ(test, tdx_model_calls(MODEL_PAGE_RECLAIM),
+			TDX_MAX_TRIES + ALL_PAGES - 1UL);
+	KUNIT_EXPECT_EQ(test, tdx_test_capacity().leaked_pages, (u64)ALL_PAGES);
+	tdx_test_expect_exact(test);
+}
+
+/* It is waited for again when it was there in between. */
+static void a_module_that_was_busy_gets_its_time_again(struct kunit *test)
+{
+	struct tdx_test_td *t = tdx_test_new(test, NR_VPS, NR_PAGES);
+	int i;
+
+	KUNIT_ASSERT_EQ(test, tdx_test_boot(t), 0);
+	/* The first page is lost, the second is taken at the first try, the third at the last. */
+	for (i = 0; i < 2; i++)
+		fail_next(MODEL_PAGE_RECLAIM, 1 + i * (TDX_MAX_TRIES + 1), TDX_MAX_TRIES - i,
+			  MODEL_BUSY | MODEL_TDR);
+	tdx_td_destroy(&t->td);
+	tdx_model_clear_faults();
+	/* What is lost with a page is its TDR. */
+	KUNIT_EXPECT_EQ(test, tdx_test_capacity().leaked_pages, 2ULL);
+	tdx_test_expect_exact(test);
+}
+
 static void no_child_no_tdr(struct kunit *test)
 {
 	struct tdx_test_td *t = tdx_test_new(test, NR_VPS, NR_PAGES);
@@ -331,6 +365,8 @@ static struct kunit_case tdx_mistakes_test_cases[] = {
 	KUNIT_CASE(a_write_back_that_never_ends_is_given_up),
 	KUNIT_CASE(a_write_back_that_cannot_resume_starts_again),
 	KUNIT_CASE(a_busy_tdr_is_tried_again),
+	KUNIT_CASE(a_module_that_stays_busy_is_waited_for_once),
+	KUNIT_CASE(a_module_that_was_busy_gets_its_time_again),
 	KUNIT_CASE(no_child_no_tdr),
 	KUNIT_CASE(a_creation_that_was_refused_has_nothing_to_undo),
 	KUNIT_CASE(no_module_no_td),

@@ -350,6 +350,7 @@ struct tdx_reclaim {
 	u64 leaked;
 	u64 leaf;
 	u64 status;
+	unsigned int tries;	/* since the module took a page back */
 };
 
 static void tdx_reclaim_count(struct tdx_reclaim *reclaim, bool leaked)
@@ -380,14 +381,19 @@ static void tdx_reclaim_failed(struct tdx_reclaim *reclaim, u64 leaf, u64 status
 	tdx_reclaim_count(reclaim, true);
 }
 
-static u64 tdx_page_reclaim(struct page *page)
+/*
+ * A module that stays busy is waited for once, and not for each of what may be
+ * millions of pages: from then on it is asked once a page, until it takes one.
+ */
+static u64 tdx_page_reclaim(struct tdx_reclaim *reclaim, struct page *page)
 {
 	u64 status, type, owner, size;
-	unsigned int tries = 0;
 
 	do {
 		status = tdh_phymem_page_reclaim(page, &type, &owner, &size);
-	} while (tdx_try_again(status, &tries));
+	} while (tdx_try_again(status, &reclaim->tries));
+	if (!status)
+		reclaim->tries = 0;
 	return status;
 }
 
@@ -399,7 +405,7 @@ static void tdx_reclaim_list(struct tdx_reclaim *reclaim, struct list_head *page
 	reclaim->count = count;
 	list_for_each_entry_safe(page, next, pages, lru) {
 		list_del(&page->lru);
-		status = tdx_page_reclaim(page);
+		status = tdx_page_reclaim(reclaim, page);
 		if (status) {
 			tdx_reclaim_failed(reclaim, TDH_PHYMEM_PAGE_RECLAIM, status);
 		} else {
@@ -442,7 +448,7 @@ static void tdx_reclaim_tdr(struct tdx_reclaim *reclaim)
 	u64 status;
 
 	reclaim->count = &td->info.control_pages;
-	status = tdx_page_reclaim(td->tdr_page);
+	status = tdx_page_reclaim(reclaim, td->tdr_page);
 	if (!status) {
 		leaf = TDH_PHYMEM_PAGE_WBINVD;
 		status = tdx_tdr_free(td);

@@ -103,7 +103,7 @@ void tdx_test_reinstall(struct kunit *test, const struct tdx_model_config *confi
 
 void tdx_test_take_time(void)
 {
-	WRITE_ONCE(world.host.hurry, false);
+	world.host.hurry = false;
 }
 
 static void tdx_test_state(struct tdx_td *td, enum tdx_td_state from, enum tdx_td_state to)
