@@ -3,6 +3,8 @@
  * KVM introspection: the pages that a tool watches.
  */
 #include <linux/kvm_host.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <uapi/linux/kvm_para.h>
 
 #include "../../../virt/kvm/introspection/kvmi_int.h"
@@ -140,7 +142,18 @@ static int kvmi_change_pages(struct kvm *kvm,
 			     const struct kvm_page_pretrack_change *changes,
 			     int count)
 {
-	int r = count ? kvm_page_pretrack_set(kvm, changes, count) : 0;
+	struct mem_cgroup *memcg, *old;
+	int r;
+
+	if (!count)
+		return 0;
+
+	/* A kernel thread has no control group; what the VM's tool takes is the VM's. */
+	memcg = get_mem_cgroup_from_mm(kvm->mm);
+	old = set_active_memcg(memcg);
+	r = kvm_page_pretrack_set(kvm, changes, count);
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
 
 	if (r)
 		return r == -ENOMEM ? -KVM_ENOMEM : -KVM_EINVAL;
