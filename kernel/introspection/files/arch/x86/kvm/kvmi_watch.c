@@ -37,13 +37,13 @@ bool kvmi_arch_reply_valid(u8 event, const union kvmi_reply_data *reply)
 	const struct kvmi_event_pf_reply *pf = &reply->pf;
 
 	return event != KVMI_EVENT_PF ||
-	       (!pf->padding && !pf->singlestep && pf->rep_complete <= 1 &&
+	       (!pf->padding && pf->singlestep <= 1 && pf->rep_complete <= 1 &&
 		pf->ctx_size <= sizeof(pf->ctx_data));
 }
 
 bool kvmi_arch_may_retry(u8 event)
 {
-	return event == KVMI_EVENT_PF;
+	return event == KVMI_EVENT_PF || event == KVMI_EVENT_BREAKPOINT;
 }
 
 /**
@@ -81,6 +81,8 @@ int kvmi_arch_control_events(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 		watch->events |= BIT_ULL(arg->event_id);
 	else
 		watch->events &= ~BIT_ULL(arg->event_id);
+	if (KVMI_DEBUG_EVENTS & BIT_ULL(arg->event_id))
+		return kvmi_arch_update_debug(vcpu);
 	if (!(KVMI_ARCH_EVENTS & BIT_ULL(arg->event_id)))
 		return 0;
 	return kvmi_arch_update_watch(vcpu);
@@ -232,6 +234,7 @@ bool __kvmi_msr_write(struct kvm_vcpu *vcpu, u32 msr, u64 *val)
 static bool kvmi_is_still_there(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE &&
+	       !(kvmi_watched(vcpu) && vcpu->introspection.watch->arch.inject) &&
 	       !kvm_is_exception_pending(vcpu) && !vcpu->arch.exception.injected &&
 	       kvm_get_linear_rip(vcpu) == vcpu->introspection.pending.rip;
 }
@@ -247,6 +250,8 @@ int kvmi_arch_finish_event(struct kvm_vcpu *vcpu)
 	struct kvmi_vcpu *v = &vcpu->introspection;
 	int r;
 
+	if (v->pending.id == KVMI_EVENT_PF && v->reply.pf.singlestep)
+		kvmi_arch_step_once(vcpu);
 	if (!kvmi_is_still_there(vcpu))
 		return 1;
 
@@ -262,6 +267,8 @@ int kvmi_arch_finish_event(struct kvm_vcpu *vcpu)
 		if (v->action == KVMI_EVENT_ACTION_CONTINUE)
 			kvmi_vcpu_grant(vcpu);
 		return 1;
+	case KVMI_EVENT_BREAKPOINT:
+		return kvmi_arch_finish_breakpoint(vcpu);
 	default:
 		return 1;
 	}

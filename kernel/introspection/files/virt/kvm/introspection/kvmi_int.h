@@ -21,6 +21,8 @@
 #define KVMI_VM_EVENTS		BIT_ULL(KVMI_EVENT_UNHOOK)
 #define KVMI_VCPU_EVENTS	(BIT_ULL(KVMI_EVENT_PF) | \
 				 BIT_ULL(KVMI_EVENT_PAUSE_VCPU) | \
+				 BIT_ULL(KVMI_EVENT_TRAP) | \
+				 KVMI_DEBUG_EVENTS | \
 				 KVMI_ARCH_EVENTS)
 
 struct kvmi_vcpu_command;
@@ -174,5 +176,20 @@ int kvmi_arch_translate_gva(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			    void *out, size_t *size);
 int kvmi_arch_get_xcr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 		      void *out, size_t *size);
+
+/* arch/.../kvmi_step.c */
+int kvmi_arch_go_on(struct kvm_vcpu *vcpu);
+int kvmi_arch_update_debug(struct kvm_vcpu *vcpu);
+void kvmi_arch_step_once(struct kvm_vcpu *vcpu);
+int kvmi_arch_opcode(struct kvm_vcpu *vcpu, u8 *insn);
+int kvmi_arch_control_singlestep(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+				 void *out, size_t *size);
+
+/* arch/.../kvmi_trap.c */
+bool kvmi_arch_inject(struct kvm_vcpu *vcpu);
+int kvmi_arch_finish_breakpoint(struct kvm_vcpu *vcpu);
+int kvmi_arch_debug_exit(struct kvm_vcpu *vcpu);
+int kvmi_arch_inject_exception(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			       void *out, size_t *size);
 
 #endif /* __KVMI_INT_H */

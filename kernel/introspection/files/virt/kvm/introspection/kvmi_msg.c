@@ -57,6 +57,8 @@ static int kvmi_check_command_id(struct kvmi *kvmi, u16 id)
 		return kvmi_check_event_id(kvmi, KVMI_EVENT_MSR, KVMI_VCPU_EVENTS);
 	case KVMI_SET_PAGE_ACCESS:
 		return kvmi_check_event_id(kvmi, KVMI_EVENT_PF, KVMI_VCPU_EVENTS);
+	case KVMI_VCPU_CONTROL_SINGLESTEP:
+		return kvmi_check_event_id(kvmi, KVMI_EVENT_SINGLESTEP, KVMI_VCPU_EVENTS);
 	default:
 		return 0;
 	}

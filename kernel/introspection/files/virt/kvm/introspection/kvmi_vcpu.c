@@ -187,6 +187,10 @@ static const struct kvmi_vcpu_command kvmi_vcpu_commands[] = {
 		.size	= sizeof(struct kvmi_control_msr),
 		.handle	= kvmi_arch_control_msr,
 	},
+	[KVMI_INJECT_EXCEPTION] = {
+		.size	= sizeof(struct kvmi_inject_exception),
+		.handle	= kvmi_arch_inject_exception,
+	},
 	[KVMI_GET_REGISTERS] = {
 		.size	= sizeof(struct kvmi_get_registers),
 		.more	= true,
@@ -211,6 +215,10 @@ static const struct kvmi_vcpu_command kvmi_vcpu_commands[] = {
 	[KVMI_VCPU_GET_XCR] = {
 		.size	= sizeof(struct kvmi_vcpu_get_xcr),
 		.handle	= kvmi_arch_get_xcr,
+	},
+	[KVMI_VCPU_CONTROL_SINGLESTEP] = {
+		.size	= sizeof(struct kvmi_vcpu_control_singlestep),
+		.handle	= kvmi_arch_control_singlestep,
 	},
 };
 
@@ -425,6 +433,17 @@ static int kvmi_vcpu_crash(struct kvm_vcpu *vcpu)
 	return 0;
 }
 
+/* The tool has nothing more to say: do what it wants of what comes next. */
+static int kvmi_vcpu_go_on(struct kvm_vcpu *vcpu)
+{
+	int r;
+
+	kvm_vcpu_srcu_read_lock(vcpu);
+	r = kvmi_arch_go_on(vcpu);
+	kvm_vcpu_srcu_read_unlock(vcpu);
+	return r;
+}
+
 static int kvmi_vcpu_steps(struct kvm_vcpu *vcpu)
 {
 	int r;
@@ -432,7 +451,7 @@ static int kvmi_vcpu_steps(struct kvm_vcpu *vcpu)
 	for (;;) {
 		switch (kvmi_vcpu_step(vcpu)) {
 		case KVMI_STEP_GO_ON:
-			return 1;
+			return kvmi_vcpu_go_on(vcpu);
 		case KVMI_STEP_CRASH:
 			return kvmi_vcpu_crash(vcpu);
 		case KVMI_STEP_FINISH:

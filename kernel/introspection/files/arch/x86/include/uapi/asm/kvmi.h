@@ -102,4 +102,21 @@ struct kvmi_event_msr_reply {
 	__u64 new_val;
 };
 
+struct kvmi_inject_exception {
+	__u8 nr;
+	__u8 padding1;
+	__u16 padding2;
+	__u32 error_code;
+	__u64 address;		/* of a page fault */
+};
+
+/* Follows the struct kvmi_event of KVMI_EVENT_TRAP: what is delivered. */
+struct kvmi_event_trap {
+	__u8 vector;
+	__u8 padding1;
+	__u16 padding2;
+	__u32 error_code;
+	__u64 cr2;
+};
+
 #endif /* _UAPI_ASM_X86_KVMI_H */
