@@ -11,7 +11,12 @@
 #include <uapi/linux/kvmi.h>
 
 /* The events of vCPUs that there are on x86 only. */
-#define KVMI_ARCH_EVENTS	(BIT_ULL(KVMI_EVENT_CR) | BIT_ULL(KVMI_EVENT_MSR))
+#define KVMI_ARCH_EVENTS	(BIT_ULL(KVMI_EVENT_CR) | \
+				 BIT_ULL(KVMI_EVENT_MSR) | \
+				 BIT_ULL(KVMI_EVENT_XSETBV) | \
+				 BIT_ULL(KVMI_EVENT_HYPERCALL) | \
+				 BIT_ULL(KVMI_EVENT_DESCRIPTOR) | \
+				 BIT_ULL(KVMI_EVENT_CPUID))
 
 /* Those of them that are a debugger's. */
 #define KVMI_DEBUG_EVENTS	(BIT_ULL(KVMI_EVENT_BREAKPOINT) | \
@@ -76,6 +81,8 @@ union kvmi_event_data {
 	struct kvmi_event_singlestep singlestep;
 	struct kvmi_event_breakpoint breakpoint;
 	struct kvmi_event_trap trap;
+	struct kvmi_event_descriptor descriptor;
+	struct kvmi_event_cpuid cpuid;
 };
 
 /* And what the reply to it has. */
