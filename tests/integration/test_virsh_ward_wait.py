@@ -297,7 +297,7 @@ class EventsTest(VirshWardCase):
                     "simulated": False,
                     "event": "isolation-violation",
                     "domain": "alpha",
-                    "entriesUnrestricted": 3,
+                    "violations": 3,
                 },
             )
 
