@@ -25,6 +25,8 @@ class GdbStub:
         self.socket.settimeout(600)
         self.socket.connect(path)
         self.buffer = b""
+        # Who has not asked for the list of registers is given none.
+        self.ask("qXfer:features:read:target.xml:0,3ff")
         # What a virtual address means depends on whether a guest was running.
         self.demand("Qqemu.PhyMemMode:1")
 
@@ -56,8 +58,11 @@ class GdbStub:
         return data.decode("ascii")
 
     def ask(self, text):
+        """Never go on with this: that the machine has stopped (T) is told unasked when we connect, too."""
         self._send(text)
-        return self._receive()
+        while (answer := self._receive()).startswith("T"):
+            pass
+        return answer
 
     def demand(self, text):
         answer = self.ask(text)
@@ -88,9 +93,8 @@ class GdbStub:
     def go(self):
         """Until a CPU comes to a breakpoint, which is then the one whose registers are read."""
         self._send("c")
-        answer = self._receive()
-        while answer.startswith("O"):
-            answer = self._receive()
+        while (answer := self._receive()).startswith("T02"):
+            pass  # that was when we connected
         fields = dict(field.split(":") for field in answer[3:].split(";") if ":" in field)
         if not answer.startswith("T05") or "thread" not in fields:
             raise RuntimeError(f"the machine stopped with {answer!r}")

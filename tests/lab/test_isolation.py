@@ -18,6 +18,9 @@ REQUIRED = '<ward:isolation state="on"/>'
 PREFERRED = '<ward:isolation state="on" enforcement="preferred"/>'
 OFF = '<ward:isolation state="off"/>'
 
+# Of kernels for the lab: so many entries are made as they must not be.
+SKIP_ENTER = "/sys/kernel/debug/x86/asi/skip_enter"
+
 with open("/proc/cmdline", encoding="ascii") as cmdline:
     BOOTED_WITH_IT = "asi=on" in cmdline.read().split()
 
@@ -143,6 +146,46 @@ class IsolationTest(IsolationCase):
 
     def test_guest_without_kvm_is_refused(self):
         self.refuse("emulated", REQUIRED, "type='kvm'", type="qemu")
+
+    def violate(self, name, path, seen):
+        """The kernel enters the guest once as it must not; returns how often it did so far."""
+        record = self.client.record()
+        with open(SKIP_ENTER, "w", encoding="ascii") as file:
+            file.write("1")
+        (count,) = self.client.wait_signal(record, "Isolation1.Violation", path)
+        self.assertGreater(count, seen)
+        self.assertEqual(self.counters(name)["violations"], count)
+        return count
+
+    @unittest.skipUnless(os.path.exists(SKIP_ENTER), "this kernel makes no mistakes on purpose")
+    def test_a_violation_pauses_what_requires_isolation(self):
+        path = self.start("violated", REQUIRED)
+        self.assert_isolated("violated")
+        count = self.violate("violated", path, 0)
+        self.client.wait_get(path, "Isolation1.Status", "failed")
+        self.client.wait_get(path, "Domain1.State", "paused")
+        self.assertIn(f"without it ({count} times", self.client.get(path, "Isolation1.Reason"))
+        self.world.virsh_ward("isolation-set", "violated", "off", "--live")
+        self.world.virsh_ward("isolation-set", "violated", "on", "--live")
+        self.client.wait_get(path, "Isolation1.Status", "active")
+        self.client.wait_get(path, "Domain1.State", "running")
+        # The second is noticed as the first was.
+        self.violate("violated", path, count)
+        self.client.wait_get(path, "Domain1.State", "paused")
+
+    @unittest.skipUnless(os.path.exists(SKIP_ENTER), "this kernel makes no mistakes on purpose")
+    def test_a_violation_without_a_daemon_is_told_later(self):
+        path = self.start("unseen", PREFERRED)
+        self.assert_isolated("unseen")
+        self.world.ward.kill()
+        with open(SKIP_ENTER, "w", encoding="ascii") as file:
+            file.write("1")
+        self.wait_for(lambda: self.counters("unseen")["violations"], "a violation")
+        record = self.client.record()
+        self.world.ward.start()
+        self.client.wait_signal(record, "Isolation1.Violation", path)
+        self.client.wait_get(path, "Isolation1.Status", "unavailable")
+        self.assertEqual(self.world.state("unseen"), "running")
 
     def test_operator_uses_gdbus(self):
         """The other cases use virsh and virsh-ward; the words are those of the guide."""
