@@ -1,9 +1,8 @@
 /* SPDX-License-Identifier: GPL-2.0 WITH Linux-syscall-note */
 /*
- * KVM isolation: what a manager is told of a VM's address space isolation.
+ * Isolation of VMs: what a manager can read on a control fd.
  *
- * It is switched, and reported, as the policy KVM_CONTROL_ISOLATION of a
- * control fd: see linux/kvm_control.h.
+ * See Documentation/virt/kvm/isolation.rst.
  */
 #ifndef _UAPI_LINUX_KVM_ISOLATION_H
 #define _UAPI_LINUX_KVM_ISOLATION_H
@@ -13,18 +12,17 @@
 #include <linux/kvm.h>
 
 /**
- * struct kvm_isolation_stats - what KVM_ISOLATION_GET_STATS returns
- * @entries_restricted: entries into the guest from the restricted address space
- * @entries_unrestricted: entries from the full one, whatever the policy
- * @violations: those of @entries_unrestricted that happened while it was on
- * @exits_fault: exits to the full address space because of a page fault
- * @exits_schedule: because another task was scheduled
- * @exits_userspace: because KVM_RUN returned
- * @exits_explicit: because the kernel asked for it
- * @flushes: flushes of CPU state on the way into a guest
+ * struct kvm_isolation_stats - counters of a VM, since it was created
+ * @entries_restricted: VM entries with a restricted address space loaded
+ * @entries_unrestricted: the others
+ * @violations: how many of those there were while isolation was on: always zero
+ * @exits_fault: how often a CPU left the restricted address space, since it
+ *		 touched what is not mapped there,
+ * @exits_schedule: since the vCPU's thread was scheduled,
+ * @exits_userspace: since KVM_RUN returned,
+ * @exits_explicit: for any other reason
+ * @flushes: how often a CPU's buffers or branch predictors were cleared
  * @padding: zero
- *
- * All of them count since the VM was created.
  */
 struct kvm_isolation_stats {
 	__u64 entries_restricted;
@@ -38,7 +36,6 @@ struct kvm_isolation_stats {
 	__u64 padding[8];
 };
 
-/* On a control fd. */
 #define KVM_ISOLATION_GET_STATS	_IOR(KVMIO, 0xf6, struct kvm_isolation_stats)
 
 #endif /* _UAPI_LINUX_KVM_ISOLATION_H */
