@@ -129,7 +129,6 @@ typedef enum {
 typedef struct {
     WardIsolationState state;
     gboolean broken;     /* it is on, and the guest was entered without it all the same */
-    gboolean by_host;    /* it is on since the VM was made, and nobody has switched it */
     gboolean from_start; /* it is on, and the guest was never entered without it */
     guint64 violations;  /* since the domain started: entries without it while it was on */
 } WardIsolationActual;

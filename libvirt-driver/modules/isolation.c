@@ -90,19 +90,12 @@ isolation_apply(const WardModuleContext *context, GError **error)
     return FALSE;
 }
 
-/* What the host gives to a VM of itself is not taken away from a domain that says nothing. */
+/* Only what this daemon has seen wanted is taken away. Else it may be the control group's, whose
+ * VMs begin with it, and more than was asked for is better than less. */
 static gboolean
 isolation_undo(const WardModuleContext *context, GError **error)
 {
-    g_autoptr(GError) local = NULL;
-
-    if (!isolation_read(context, &local)) {
-        if (ward_module_is_without_vm(local))
-            return TRUE;
-        g_propagate_error(error, g_steal_pointer(&local));
-        return FALSE;
-    }
-    return context->actual->isolation.by_host || isolation_turn_off(context, error);
+    return !context->applied || isolation_turn_off(context, error);
 }
 
 /* What the early pass has found in a QEMU that libvirt does not show yet stays true. */

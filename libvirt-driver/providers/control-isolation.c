@@ -105,7 +105,6 @@ ward_control_isolation_read(WardControlVm *vm,
     if (actual->state == WARD_ISOLATION_OFF)
         return TRUE;
     actual->broken = item->flags & KVM_CONTROL_ITEM_BROKEN;
-    actual->by_host = item->since_ns == 0;
     actual->from_start = item->vcpus_entered == 0 && stats.entries_unrestricted == 0;
     return TRUE;
 }
