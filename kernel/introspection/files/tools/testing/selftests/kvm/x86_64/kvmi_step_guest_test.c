@@ -152,10 +152,10 @@ TEST_F(guest, the_tool_may_go_away)
 
 	if (variant->code != guest_faults)
 		SKIP(return, "no faults");
-	for (round = 0; round < 20; round++) {
+	for (round = 0; round < 12; round++) {
 		step_on(m, self->vcpu);
 		next_step(m, &event);
-		for (i = 0; i < round * 7; i++) {
+		for (i = 0; i < round * 11; i++) {
 			answer(m, &event, KVMI_EVENT_ACTION_CONTINUE);
 			next_step(m, &event);
 		}
@@ -249,8 +249,7 @@ TEST_F(guest, a_halt_is_a_step)
 	EXPECT_EQ(0, self->page[LEAKED]);
 }
 
-static const struct kvmi_event_breakpoint *next_breakpoint(struct machine *m,
-							    struct message *event)
+static void next_breakpoint(struct machine *m, struct message *event)
 {
 	const struct kvmi_event_breakpoint *own;
 
@@ -264,7 +263,6 @@ static const struct kvmi_event_breakpoint *next_breakpoint(struct machine *m,
 	TEST_ASSERT_EQ(event->event.arch.regs.rip, (uint64_t)before_int3);
 	TEST_ASSERT_EQ(own->gpa, addr_gva2gpa(m->vm, (vm_vaddr_t)before_int3));
 	TEST_ASSERT_EQ(own->insn_len, 1);
-	return own;
 }
 
 /*

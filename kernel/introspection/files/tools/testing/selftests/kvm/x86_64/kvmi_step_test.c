@@ -17,7 +17,6 @@ static const char * const insns[] = {
 
 #define INSN_INC	0
 #define INSN_REP	10
-#define INSN_SSE	14
 
 static void guest_code(uint64_t *page)
 {
@@ -236,8 +235,8 @@ TEST_F(step, watched_code_is_stepped_through)
 		follow(m, &event, 1);
 	EXPECT_EQ(0, switch_event(m, 0, 1));
 	EXPECT_EQ(0, set_access(m, gpa, RW));
-	/* Up to what the emulator does not know. */
-	while (insn_at(event.event.arch.regs.rip) != INSN_SSE) {
+	/* The emulator is asked for each iteration of the next, and does not know SSE. */
+	while (insn_at(event.event.arch.regs.rip) != INSN_REP) {
 		rip = event.event.arch.regs.rip;
 		answer(m, &event, KVMI_EVENT_ACTION_CONTINUE);
 		expect_pf(m, &event, gpa, KVMI_PAGE_ACCESS_X);
