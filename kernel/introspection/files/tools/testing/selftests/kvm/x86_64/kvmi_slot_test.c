@@ -3,6 +3,8 @@
  * KVM introspection: pages stay watched whatever becomes of the memory slots,
  * mappings and memory below them, and what it takes to remember them.
  */
+#include <sys/stat.h>
+
 #include "kvmi_page.h"
 
 #define SLOT		10
@@ -408,7 +410,9 @@ TEST_F(store, memory_is_linear_and_the_vms)
 		EXPECT_GE(variant->most * done, nodes * bytes);
 	}
 	charged = read_number(OWN "memory.current") - charged;
-	EXPECT_LE(nodes * bytes / 10 * 9, charged);
+	/* Each CPU has some hundred KiB that were charged before. */
+	if (nodes * bytes > 32 << 20)
+		EXPECT_LE(nodes * bytes / 10 * 9, charged);
 
 	machine_unhook(self->m);
 	wait_until(nodes_in_use() < self->before + others);
