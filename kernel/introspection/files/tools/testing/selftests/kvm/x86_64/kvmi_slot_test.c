@@ -83,7 +83,7 @@ FIXTURE_TEARDOWN(slot)
 	machine_destroy(self->m);
 }
 
-/* The slot is mapped in large pages, and one of them in small ones while a page in it is watched. */
+/* The slot is mapped in large pages, one of them in small ones while a page in it is watched. */
 TEST_F(slot, large_pages_are_split_only_where_watched_and_healed)
 {
 	struct message event;

@@ -106,10 +106,11 @@ static long read_number(const char *path)
 }
 
 /* What the guest is told to do before it says that it has. */
-enum order { ORDER_NOTHING, ORDER_CPUID, ORDER_WALL_CLOCK };
+enum order { ORDER_NOTHING, ORDER_CPUID, ORDER_TOUCH, ORDER_WALL_CLOCK };
 
 static u64 guest_order;
 static u64 guest_wall_clock_gpa;
+static u64 guest_pages;
 
 static void guest_code(void)
 {
@@ -121,6 +122,9 @@ static void guest_code(void)
 			switch (READ_ONCE(guest_order)) {
 			case ORDER_CPUID:
 				cpuid(0, &eax, &ebx, &ecx, &edx);
+				break;
+			case ORDER_TOUCH:
+				READ_ONCE(*(u8 *)(guest_pages + i * PAGE_SIZE));
 				break;
 			case ORDER_WALL_CLOCK:
 				wrmsr(MSR_KVM_WALL_CLOCK_NEW, guest_wall_clock_gpa);
@@ -160,13 +164,15 @@ FIXTURE(isolation) {
 
 FIXTURE_SETUP(isolation)
 {
-	self->vm = vm_create_with_one_vcpu(&self->vcpu, guest_code);
+	self->vm = __vm_create_with_one_vcpu(&self->vcpu, EXITS, guest_code);
 	self->fd = control_open_self();
 	ASSERT_GE(self->fd, 0);
 }
 
 FIXTURE_TEARDOWN(isolation)
 {
+	/* A case that failed must not make the next one fail. */
+	write_file(DEBUGFS "skip_enter", "0");
 	close(self->fd);
 	if (self->vm)
 		kvm_vm_free(self->vm);
@@ -289,11 +295,18 @@ TEST_F(isolation, only_what_is_missing_faults)
 		SKIP(return, WITHOUT_ASI);
 	guest_wall_clock_gpa = addr_gva2gpa(self->vm, vm_vaddr_alloc_page(self->vm));
 	sync_global_to_guest(self->vm, guest_wall_clock_gpa);
+	guest_pages = vm_vaddr_alloc(self->vm, EXITS * PAGE_SIZE, KVM_UTIL_MIN_VADDR);
+	sync_global_to_guest(self->vm, guest_pages);
+	memset(addr_gva2hva(self->vm, guest_pages), 1, EXITS * PAGE_SIZE);
 	set(self->fd, true);
 	run(self->vcpu);
 
-	/* Served without any memory of the process; interrupts may touch some. */
-	order(self->vm, ORDER_CPUID);
+	/*
+	 * Pages that are there and have only to be mapped: served without a look at
+	 * them. (An emulated instruction would be read, unless the CPU tells where
+	 * the next one is.) Interrupts may touch some memory of a process.
+	 */
+	order(self->vm, ORDER_TOUCH);
 	before = stats(self->fd);
 	run(self->vcpu);
 	after = stats(self->fd);
