@@ -41,6 +41,9 @@
 #include <asm/nmi.h>
 #include <asm/page.h>
 #include <asm/pgtable.h>
+#include <asm/sections.h>
+#include <asm/set_memory.h>
+#include <asm/setup.h>
 
 #include "asi.h"
 
@@ -389,6 +392,26 @@ static void __init asi_unmap_free_pages(void)
 		}
 }
 
+/*
+ * The kernel image is mapped a second time, in large pages. What is in them beyond
+ * its end, or was given back during boot, belongs to the page allocator. (For
+ * what is given back later, see free_kernel_image_pages().)
+ */
+static int __init asi_unmap_image_alias(void)
+{
+	unsigned long addr, end = roundup(_brk_end, PMD_SIZE);
+	int r;
+
+	for (addr = PFN_ALIGN(_text); addr < end; addr += PAGE_SIZE) {
+		if (PageReserved(virt_to_page((void *)addr)))
+			continue;
+		r = set_memory_np_noalias(addr, 1);
+		if (r)
+			return r;
+	}
+	return 0;
+}
+
 /* Memory that comes later would have no entries, and entries outlive memory that goes. */
 static int __meminit asi_memory_notify(struct notifier_block *nb, unsigned long action, void *arg)
 {
@@ -417,7 +440,7 @@ int __init asi_map_init(void)
 	asi_ptes = vcalloc(DIV_ROUND_UP(max_pfn, PTRS_PER_PTE), sizeof(*asi_ptes));
 	if (!asi_ptes)
 		return -ENOMEM;
-	r = asi_map_everything();
+	r = asi_unmap_image_alias() ?: asi_map_everything();
 	if (r)
 		return r;	/* whoever is so short of memory at boot has other worries */
 	r = register_nmi_handler(NMI_LOCAL, asi_nmi_handler, 0, "asi");

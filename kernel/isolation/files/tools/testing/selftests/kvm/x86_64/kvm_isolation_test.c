@@ -29,6 +29,8 @@
 #define CGROUP "/sys/fs/cgroup"
 #define VCPUS 4
 #define EXITS 1000
+/* Where a guest has so many pages; as it sees them, and as KVM does. */
+#define PAGES_ADDR (1UL << 28)
 
 static int kvm_fd;
 static bool asi_on;
@@ -110,7 +112,6 @@ enum order { ORDER_NOTHING, ORDER_CPUID, ORDER_TOUCH, ORDER_WALL_CLOCK };
 
 static u64 guest_order;
 static u64 guest_wall_clock_gpa;
-static u64 guest_pages;
 
 static void guest_code(void)
 {
@@ -124,7 +125,7 @@ static void guest_code(void)
 				cpuid(0, &eax, &ebx, &ecx, &edx);
 				break;
 			case ORDER_TOUCH:
-				READ_ONCE(*(u8 *)(guest_pages + i * PAGE_SIZE));
+				READ_ONCE(*(u8 *)(PAGES_ADDR + i * PAGE_SIZE));
 				break;
 			case ORDER_WALL_CLOCK:
 				wrmsr(MSR_KVM_WALL_CLOCK_NEW, guest_wall_clock_gpa);
@@ -295,9 +296,9 @@ TEST_F(isolation, only_what_is_missing_faults)
 		SKIP(return, WITHOUT_ASI);
 	guest_wall_clock_gpa = addr_gva2gpa(self->vm, vm_vaddr_alloc_page(self->vm));
 	sync_global_to_guest(self->vm, guest_wall_clock_gpa);
-	guest_pages = vm_vaddr_alloc(self->vm, EXITS * PAGE_SIZE, KVM_UTIL_MIN_VADDR);
-	sync_global_to_guest(self->vm, guest_pages);
-	memset(addr_gva2hva(self->vm, guest_pages), 1, EXITS * PAGE_SIZE);
+	vm_userspace_mem_region_add(self->vm, VM_MEM_SRC_ANONYMOUS, PAGES_ADDR, 1, EXITS, 0);
+	virt_map(self->vm, PAGES_ADDR, PAGES_ADDR, EXITS);
+	memset(addr_gpa2hva(self->vm, PAGES_ADDR), 1, EXITS * PAGE_SIZE);
 	set(self->fd, true);
 	run(self->vcpu);
 
