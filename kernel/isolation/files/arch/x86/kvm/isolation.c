@@ -191,6 +191,9 @@ static int kvm_isolation_set_policy(struct kvm *kvm, u64 mask, u64 value)
 {
 	if (mask != KVM_CONTROL_ISOLATION)
 		return -EOPNOTSUPP;
+	/* Managers hear of the first violation since isolation was last switched on. */
+	if (value && !kvm->arch.isolation->on)
+		clear_bit(0, &kvm->arch.isolation->broken);
 	WRITE_ONCE(kvm->arch.isolation->on, value & KVM_CONTROL_ISOLATION);
 	kvm_make_all_cpus_request(kvm, KVM_REQ_OUTSIDE_GUEST_MODE);
 	return 0;
