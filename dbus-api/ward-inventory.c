@@ -17,8 +17,9 @@ struct _WardInventory {
     WardInventorySource source;
     gpointer source_data;
     gboolean complete;
-    guint rest;   /* source: no call has come for a while */
-    GQueue early; /* calls that came before that: WardInventoryCall */
+    guint rest;                /* source: no call has come for a while */
+    GDBusConnection *answered; /* that of the last answer, while its memory was not given back */
+    GQueue early;              /* calls that came before it is complete: WardInventoryCall */
 };
 
 typedef struct {
@@ -35,6 +36,7 @@ static gboolean on_call(gpointer user_data);
 static gboolean is_our_call(GDBusMessage *message);
 static void answer(WardInventoryCall *call);
 static gboolean on_rest(gpointer user_data);
+static void on_sent(GObject *connection, GAsyncResult *result, gpointer user_data);
 static GVariant *build_reply(WardInventory *self);
 static void ward_inventory_call_free(WardInventoryCall *call);
 
@@ -46,6 +48,7 @@ ward_inventory_finalize(GObject *object)
     WardInventory *self = WARD_INVENTORY(object);
 
     g_clear_handle_id(&self->rest, g_source_remove);
+    g_clear_object(&self->answered);
     G_OBJECT_CLASS(ward_inventory_parent_class)->finalize(object);
 }
 
@@ -143,20 +146,30 @@ answer(WardInventoryCall *call)
     /* It fails only when the connection is gone, and the caller with it. */
     g_dbus_connection_send_message(call->connection, reply, G_DBUS_SEND_MESSAGE_FLAGS_NONE, NULL,
                                    NULL);
+    g_set_object(&self->answered, call->connection);
     g_clear_handle_id(&self->rest, g_source_remove);
     self->rest = g_timeout_add(REST_MS, on_rest, self);
     ward_inventory_call_free(call);
 }
 
-/* The message is the largest thing that the daemon allocates, and it is gone. */
+/* A machine that is busy may not have sent the last answer yet. */
 static gboolean
 on_rest(gpointer user_data)
 {
     WardInventory *self = user_data;
 
     self->rest = 0;
-    malloc_trim(0);
+    g_dbus_connection_flush(self->answered, NULL, on_sent, NULL);
+    g_clear_object(&self->answered);
     return G_SOURCE_REMOVE;
+}
+
+/* The message is the largest thing that the daemon allocates, and it is gone. */
+static void
+on_sent(GObject *connection, GAsyncResult *result, gpointer user_data)
+{
+    g_dbus_connection_flush_finish(G_DBUS_CONNECTION(connection), result, NULL);
+    malloc_trim(0);
 }
 
 /* What is not exactly the call is GLib's, which knows the errors for it. */

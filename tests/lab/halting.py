@@ -1,6 +1,7 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Guests without a BIOS: one that stops at its first instruction, for what only needs a guest (a BIOS that
-finds nothing to boot takes a CPU, and the lab has two), and one that does what tools watch."""
+finds nothing to boot takes a CPU, and the lab has two), one that does what tools watch, and one that only
+writes."""
 
 import os
 
@@ -49,3 +50,21 @@ def busy(xml):
     """The domain XML with that firmware."""
     code = {BUSY_AT: BUSY, RESET_VECTOR: JMP_BUSY}
     return xml.replace("hvm</type>", "hvm</type>" + firmware("busy", code))
+
+
+# The same that writes to STORE_PAGES pages from STORES on, one after the other, and does nothing else.
+STORES = 0x10000
+STORE_PAGES = 128
+STORE_COUNTER = 0x10  # in each of the pages, 32 bits
+STORING = bytes.fromhex(
+    "fa" "bb0010"  # cli; 1: mov $0x1000, %bx
+    "8edb" "66ff061000"  # 2: mov %bx, %ds; incl 0x10
+    "81c30001" "81fb0090" "75ef"  # add $0x100, %bx; cmp $0x9000, %bx; jne 2b
+    "ebea"  # jmp 1b
+)
+
+
+def storing(xml):
+    """The domain XML with that firmware."""
+    code = {BUSY_AT: STORING, RESET_VECTOR: JMP_BUSY}
+    return xml.replace("hvm</type>", "hvm</type>" + firmware("storing", code))

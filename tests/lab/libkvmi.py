@@ -13,6 +13,7 @@ from ward_kvmi import (
     CONTROL_EVENTS,
     CONTROL_MSR,
     CONTROL_SINGLESTEP,
+    CONTROL_VM_EVENTS,
     EVENT,
     EVENT_CR,
     EVENT_MSR,
@@ -20,6 +21,7 @@ from ward_kvmi import (
     EVENT_PF,
     EVENT_REPLY,
     EVENT_SINGLESTEP,
+    EVENT_UNHOOK,
     GET_GUEST_INFO,
     GET_MAX_GFN,
     GET_NEXT_AVAILABLE_GFN,
@@ -32,6 +34,7 @@ from ward_kvmi import (
     READ_PHYSICAL,
     SET_PAGE_ACCESS,
     SET_REGISTERS,
+    TRANSLATE_GVA,
     WRITE_PHYSICAL,
     KvmiError,
 )
@@ -52,8 +55,9 @@ REGS = slice(16, 16 + 144)
 CR3 = struct.Struct("<Q")
 CR3_AT = 16 + 144 + 8 * 24 + 2 * 16 + 2 * 8
 REGISTERS_SIZE = 472
+UNMAPPED = 2**64 - 1
 OWN_SIZE = {
-    EVENT_CR: 24, EVENT_MSR: 24, EVENT_PF: 24, EVENT_PAUSE_VCPU: 0, EVENT_SINGLESTEP: 8,
+    EVENT_UNHOOK: 0, EVENT_CR: 24, EVENT_MSR: 24, EVENT_PF: 24, EVENT_PAUSE_VCPU: 0, EVENT_SINGLESTEP: 8,
 }
 
 
@@ -179,6 +183,9 @@ class LibKvmi:
     def control_events(self, vcpu, event, enable):
         self.request(CONTROL_EVENTS, vcpu_header(vcpu) + struct.pack("<HB5x", event, enable))
 
+    def control_vm_events(self, event, enable):
+        self.request(CONTROL_VM_EVENTS, struct.pack("<HB5x", event, enable))
+
     def control_cr(self, vcpu, number, enable):
         self.request(CONTROL_CR, vcpu_header(vcpu) + struct.pack("<B3xI", enable, number))
 
@@ -191,6 +198,12 @@ class LibKvmi:
     def set_page_access(self, gpa, access):
         entry = struct.pack("<QB7x", gpa, access)
         self.request(SET_PAGE_ACCESS, struct.pack("<HH4x", 0, 1) + entry)
+
+    def translate(self, vcpu, gva):
+        """The physical address; None if nothing is mapped there."""
+        body = vcpu_header(vcpu) + struct.pack("<Q", gva)
+        (gpa,) = struct.unpack("<Q", self.request(TRANSLATE_GVA, body, 8))
+        return None if gpa == UNMAPPED else gpa
 
     def registers(self, vcpu, msrs):
         body = vcpu_header(vcpu) + struct.pack("<H6x", len(msrs)) + struct.pack(f"<{len(msrs)}I", *msrs)

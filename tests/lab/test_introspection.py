@@ -1,21 +1,18 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """Introspection of real KVM guests on the patched kernel, from the domain XML to the tool."""
 
-import itertools
 import json
 import os
-import re
 import subprocess
 import sys
-import threading
 import time
 
 sys.path.insert(0, os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "integration"))
 
 from acceptance_case import AcceptanceTest  # noqa: E402,F401
+from guide_case import GuideTest  # noqa: E402,F401
 from ward_bus import HOST, iterate  # noqa: E402
 from introspection_case import IntrospectionTestCase, introspection  # noqa: E402
-from ward_processes import accepts  # noqa: E402
 from ward_sandbox import protection  # noqa: E402
 from ward_kvmi import (  # noqa: E402
     CHECK_COMMAND,
@@ -29,7 +26,6 @@ from ward_kvmi import (  # noqa: E402
 
 KVM_EPERM = 1
 TOOL_TAKES = 0.02  # seconds
-ROOT = os.path.join(os.path.dirname(os.path.abspath(__file__)), "..", "..")
 
 # SeaBIOS puts the date of the IBM AT's BIOS at its traditional place.
 BIOS_DATE = (0xFFFF5, b"06/23/99")
@@ -131,45 +127,6 @@ class IntrospectionTest(IntrospectionTestCase):
         result = subprocess.run([*words, *arguments], capture_output=True, text=True, check=False)
         self.assertEqual(result.returncode, 0, result.stderr)
         return result.stdout
-
-    def test_guide_says_what_happens(self):
-        """Does what "Attach an introspection tool" says, and sees what it shows."""
-        self.define("guest", type="kvm")
-        with open(os.path.join(ROOT, "docs/guide.rst"), encoding="utf-8") as file:
-            page = file.read().partition("\nAttach an introspection tool\n")[2]
-        page = page.partition("\nWhat happens to the tool\n")[0]
-        directory = os.path.join(os.environ["TMPDIR"], "guide")
-        os.mkdir(directory)
-        os.symlink(os.path.join(ROOT, "tests"), os.path.join(directory, "tests"))
-        with open(os.path.join(directory, "introspection.xml"), "w", encoding="utf-8") as file:
-            file.write(page[page.index("<ward:protection"):page.index("\nand start it")])
-        steps = [step.splitlines() for step in page.split("\n  # ")[1:]]
-        self.assertGreater(len(steps), 5)
-        for command, *shown in steps:
-            shown = itertools.takewhile(lambda line: not line or line.startswith("  "), shown)
-            expected = [line.split() for line in shown if line]
-            self.assertEqual(self.do_step(directory, command), expected, command)
-        (said,) = re.findall(r"The tool has said ``(.*?)``", page)
-        self.wait_for(
-            lambda: self.said.count(said + "\n") == 2, f"the tool to be hooked twice: {self.said}"
-        )
-
-    def do_step(self, directory, command):
-        """The words of each line that it prints."""
-        words, background, _ = command.partition(" &")
-        process = subprocess.Popen(
-            ["sh", "-c", "exec " + words], cwd=directory, stdout=subprocess.PIPE, text=True
-        )
-        if background:
-            self.addCleanup(process.wait)
-            self.addCleanup(process.kill)
-            self.said = []
-            threading.Thread(target=lambda: self.said.extend(process.stdout), daemon=True).start()
-            self.wait_for(lambda: accepts(words.split()[-1]), "the tool to listen")
-            return []
-        output = process.communicate()[0]
-        self.assertEqual(process.returncode, 0, command)
-        return [line.split() for line in output.splitlines() if line.strip()]
 
     def test_tool_that_goes_away_is_attached_again(self):
         path, guest = self.start_hooked("again", 'onDisconnect="retry"')

@@ -147,6 +147,22 @@ int kvmi_arch_get_xsave(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 	return 0;
 }
 
+int kvmi_arch_set_xsave(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			void *out, size_t *size)
+{
+	size_t given = job->hdr.size - sizeof(struct kvmi_vcpu_hdr);
+	size_t wanted = vcpu->arch.guest_fpu.uabi_size;
+
+	if (vcpu->arch.guest_state_protected || wanted > KVMI_MAX_REPLY)
+		return -KVM_EOPNOTSUPP;
+	if (given != wanted)
+		return -KVM_EINVAL;
+
+	/* It is going to be changed; there is no reply that would need the room. */
+	memcpy(out, kvmi_vcpu_arg(job->in), given);
+	return kvm_vcpu_set_xsave(vcpu, out) ? -KVM_EINVAL : 0;
+}
+
 int kvmi_arch_translate_gva(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			    void *out, size_t *size)
 {

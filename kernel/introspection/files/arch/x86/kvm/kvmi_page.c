@@ -3,6 +3,8 @@
  * KVM introspection: the pages that a tool watches.
  */
 #include <linux/kvm_host.h>
+#include <linux/memcontrol.h>
+#include <linux/sched/mm.h>
 #include <uapi/linux/kvm_para.h>
 
 #include "../../../virt/kvm/introspection/kvmi_int.h"
@@ -97,6 +99,12 @@ void kvmi_arch_destroy(struct kvm *kvm)
 		kvm_page_pretrack_unregister(kvm, &kvm->arch.kvmi_node);
 }
 
+/* Whether this host could give a guest a page with that number. */
+bool kvmi_arch_gfn_possible(u64 gfn)
+{
+	return gfn <= kvm_mmu_max_gfn();
+}
+
 /**
  * kvmi_arch_get_page_access() - what the guest may do to a page without an event
  * @kvm: the VM
@@ -140,7 +148,18 @@ static int kvmi_change_pages(struct kvm *kvm,
 			     const struct kvm_page_pretrack_change *changes,
 			     int count)
 {
-	int r = count ? kvm_page_pretrack_set(kvm, changes, count) : 0;
+	struct mem_cgroup *memcg, *old;
+	int r;
+
+	if (!count)
+		return 0;
+
+	/* A kernel thread has no control group; what the VM's tool takes is the VM's. */
+	memcg = get_mem_cgroup_from_mm(kvm->mm);
+	old = set_active_memcg(memcg);
+	r = kvm_page_pretrack_set(kvm, changes, count);
+	set_active_memcg(old);
+	mem_cgroup_put(memcg);
 
 	if (r)
 		return r == -ENOMEM ? -KVM_ENOMEM : -KVM_EINVAL;

@@ -13,6 +13,7 @@
 #include <uapi/linux/kvm_para.h>
 
 #include "../../../virt/kvm/introspection/kvmi_int.h"
+#include "cpuid.h"
 #include "kvm_cache_regs.h"
 #include "kvmi.h"
 #include "x86.h"
@@ -37,13 +38,23 @@ bool kvmi_arch_reply_valid(u8 event, const union kvmi_reply_data *reply)
 	const struct kvmi_event_pf_reply *pf = &reply->pf;
 
 	return event != KVMI_EVENT_PF ||
-	       (!pf->padding && !pf->singlestep && pf->rep_complete <= 1 &&
+	       (!pf->padding && pf->singlestep <= 1 && pf->rep_complete <= 1 &&
 		pf->ctx_size <= sizeof(pf->ctx_data));
 }
 
 bool kvmi_arch_may_retry(u8 event)
 {
-	return event == KVMI_EVENT_PF;
+	switch (event) {
+	case KVMI_EVENT_XSETBV:
+	case KVMI_EVENT_BREAKPOINT:
+	case KVMI_EVENT_HYPERCALL:
+	case KVMI_EVENT_PF:
+	case KVMI_EVENT_DESCRIPTOR:
+	case KVMI_EVENT_CPUID:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /**
@@ -56,12 +67,15 @@ bool kvmi_arch_may_retry(u8 event)
 int kvmi_arch_update_watch(struct kvm_vcpu *vcpu)
 {
 	struct kvmi_watch *watch = vcpu->introspection.watch;
+	int r = 0;
 
-	if (!vcpu->arch.guest_state_protected && kvm_x86_call(introspect)(vcpu))
-		return 0;
-	watch->events &= ~KVMI_ARCH_EVENTS;
-	memset(&watch->arch, 0, sizeof(watch->arch));
-	return -KVM_EOPNOTSUPP;
+	if (vcpu->arch.guest_state_protected || !kvm_x86_call(introspect)(vcpu)) {
+		watch->events &= ~KVMI_ARCH_EVENTS;
+		memset(&watch->arch, 0, sizeof(watch->arch));
+		r = -KVM_EOPNOTSUPP;
+	}
+	kvm_cpuid_set_introspected(vcpu, watch->events & BIT_ULL(KVMI_EVENT_CPUID));
+	return r;
 }
 
 int kvmi_arch_control_events(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
@@ -81,6 +95,8 @@ int kvmi_arch_control_events(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 		watch->events |= BIT_ULL(arg->event_id);
 	else
 		watch->events &= ~BIT_ULL(arg->event_id);
+	if (KVMI_DEBUG_EVENTS & BIT_ULL(arg->event_id))
+		return kvmi_arch_update_debug(vcpu);
 	if (!(KVMI_ARCH_EVENTS & BIT_ULL(arg->event_id)))
 		return 0;
 	return kvmi_arch_update_watch(vcpu);
@@ -131,13 +147,6 @@ int kvmi_arch_control_msr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 		return -KVM_ENOMEM;
 	__assign_bit(bit, watch->arch.msrs, arg->enable);
 	return kvmi_arch_update_watch(vcpu);
-}
-
-/* Whether the tool has said what is to become of just this. */
-static bool kvmi_is_approved(struct kvm_vcpu *vcpu, u8 event)
-{
-	return vcpu->introspection.approved &&
-	       vcpu->introspection.pending.id == event;
 }
 
 bool __kvmi_watches_cr(struct kvm_vcpu *vcpu, unsigned int cr)
@@ -232,8 +241,20 @@ bool __kvmi_msr_write(struct kvm_vcpu *vcpu, u32 msr, u64 *val)
 static bool kvmi_is_still_there(struct kvm_vcpu *vcpu)
 {
 	return vcpu->arch.mp_state == KVM_MP_STATE_RUNNABLE &&
+	       !(kvmi_watched(vcpu) && vcpu->introspection.watch->arch.inject) &&
 	       !kvm_is_exception_pending(vcpu) && !vcpu->arch.exception.injected &&
 	       kvm_get_linear_rip(vcpu) == vcpu->introspection.pending.rip;
+}
+
+/* Without an interrupt in between; and the tool is not asked again. */
+static int kvmi_execute(struct kvm_vcpu *vcpu)
+{
+	int r;
+
+	vcpu->introspection.approved = true;
+	r = kvm_emulate_instruction(vcpu, 0);
+	vcpu->introspection.approved = false;
+	return r;
 }
 
 /**
@@ -245,23 +266,28 @@ static bool kvmi_is_still_there(struct kvm_vcpu *vcpu)
 int kvmi_arch_finish_event(struct kvm_vcpu *vcpu)
 {
 	struct kvmi_vcpu *v = &vcpu->introspection;
-	int r;
 
-	if (!kvmi_is_still_there(vcpu))
+	if (v->pending.id == KVMI_EVENT_PF && v->reply.pf.singlestep)
+		kvmi_arch_step_once(vcpu);
+	/* The guest executes the instruction again by itself, and is asked again. */
+	if (!kvmi_is_still_there(vcpu) || v->action == KVMI_EVENT_ACTION_RETRY)
 		return 1;
 
 	switch (v->pending.id) {
 	case KVMI_EVENT_CR:
 	case KVMI_EVENT_MSR:
-		v->approved = true;
-		r = kvm_emulate_instruction(vcpu, 0);
-		v->approved = false;
-		return r;
+	case KVMI_EVENT_XSETBV:
+	case KVMI_EVENT_DESCRIPTOR:
+	case KVMI_EVENT_CPUID:
+		return kvmi_execute(vcpu);
+	case KVMI_EVENT_HYPERCALL:
+		return kvmi_finish_hypercall(vcpu);
 	case KVMI_EVENT_PF:
 		/* The guest executes the instruction again by itself. */
-		if (v->action == KVMI_EVENT_ACTION_CONTINUE)
-			kvmi_vcpu_grant(vcpu);
+		kvmi_vcpu_grant(vcpu);
 		return 1;
+	case KVMI_EVENT_BREAKPOINT:
+		return kvmi_arch_finish_breakpoint(vcpu);
 	default:
 		return 1;
 	}

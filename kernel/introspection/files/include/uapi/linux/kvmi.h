@@ -89,12 +89,17 @@ enum {
 	KVMI_GET_XSAVE		= 16,
 	KVMI_READ_PHYSICAL	= 17,
 	KVMI_WRITE_PHYSICAL	= 18,
+	KVMI_INJECT_EXCEPTION	= 19,
 	KVMI_GET_PAGE_ACCESS	= 20,
 	KVMI_SET_PAGE_ACCESS	= 21,
+	KVMI_GET_MTRR_TYPE	= 23,
 	KVMI_CONTROL_CMD_RESPONSE = 27,
 	KVMI_GET_MAX_GFN	= 29,
+	KVMI_GET_NEXT_AVAILABLE_GFN = 31,
 	KVMI_VCPU_TRANSLATE_GVA	= 35,
 	KVMI_VCPU_GET_XCR	= 37,
+	KVMI_VCPU_SET_XSAVE	= 38,
+	KVMI_VCPU_CONTROL_SINGLESTEP = 63,
 
 	KVMI_NUM_COMMANDS	= 64,
 };
@@ -103,8 +108,16 @@ enum {
 	KVMI_EVENT_UNHOOK	= 0,
 	KVMI_EVENT_CR		= 1,
 	KVMI_EVENT_MSR		= 2,
+	KVMI_EVENT_XSETBV	= 3,
+	KVMI_EVENT_BREAKPOINT	= 4,
+	KVMI_EVENT_HYPERCALL	= 5,
 	KVMI_EVENT_PF		= 6,
+	KVMI_EVENT_TRAP		= 7,
+	KVMI_EVENT_DESCRIPTOR	= 8,
+	KVMI_EVENT_CREATE_VCPU	= 9,
 	KVMI_EVENT_PAUSE_VCPU	= 10,
+	KVMI_EVENT_SINGLESTEP	= 11,
+	KVMI_EVENT_CPUID	= 13,
 
 	KVMI_NUM_EVENTS		= 64,
 };
@@ -210,6 +223,10 @@ struct kvmi_get_max_gfn_reply {
 	__u64 gfn;	/* the first one behind the guest's memory */
 };
 
+struct kvmi_get_next_available_gfn_reply {
+	__u64 gfn;
+};
+
 /* What the arguments of a vCPU command start with. */
 struct kvmi_vcpu_hdr {
 	__u16 vcpu;
@@ -276,7 +293,7 @@ struct kvmi_event_pf {
  * struct kvmi_event_pf_reply - follows the struct kvmi_event_reply
  * @ctx_addr: linear address of data that the instruction reads instead of memory
  * @ctx_size: how much of it there is
- * @singlestep: zero
+ * @singlestep: tell with KVMI_EVENT_SINGLESTEP when the instruction is done
  * @rep_complete: do not ask again for a string instruction's other iterations
  * @padding: zero
  * @ctx_data: the data
@@ -288,6 +305,24 @@ struct kvmi_event_pf_reply {
 	__u8 rep_complete;
 	__u16 padding;
 	__u8 ctx_data[KVMI_CTX_DATA_SIZE];
+};
+
+struct kvmi_vcpu_control_singlestep {
+	__u8 enable;
+	__u8 padding[7];
+};
+
+/* Follows the struct kvmi_event of KVMI_EVENT_SINGLESTEP. */
+struct kvmi_event_singlestep {
+	__u8 failed;
+	__u8 padding[7];
+};
+
+/* Follows the struct kvmi_event of KVMI_EVENT_BREAKPOINT. */
+struct kvmi_event_breakpoint {
+	__u64 gpa;	/* of the instruction */
+	__u8 insn_len;
+	__u8 padding[7];
 };
 
 #endif /* _UAPI_LINUX_KVMI_H */

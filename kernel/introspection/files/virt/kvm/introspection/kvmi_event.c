@@ -163,6 +163,7 @@ void kvmi_vcpu_check_watch(struct kvm_vcpu *vcpu, struct kvmi *kvmi)
 		return;
 	memset(watch, 0, sizeof(*watch));
 	kvmi_arch_update_watch(vcpu);
+	kvmi_arch_update_debug(vcpu);
 }
 
 /**

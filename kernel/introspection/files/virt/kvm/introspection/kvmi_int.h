@@ -18,9 +18,12 @@
 			 sizeof(struct kvmi_error_code))
 
 /* Events of the VM, and of its vCPUs. */
-#define KVMI_VM_EVENTS		BIT_ULL(KVMI_EVENT_UNHOOK)
+#define KVMI_VM_EVENTS		(BIT_ULL(KVMI_EVENT_UNHOOK) | \
+				 BIT_ULL(KVMI_EVENT_CREATE_VCPU))
 #define KVMI_VCPU_EVENTS	(BIT_ULL(KVMI_EVENT_PF) | \
 				 BIT_ULL(KVMI_EVENT_PAUSE_VCPU) | \
+				 BIT_ULL(KVMI_EVENT_TRAP) | \
+				 KVMI_DEBUG_EVENTS | \
 				 KVMI_ARCH_EVENTS)
 
 struct kvmi_vcpu_command;
@@ -109,6 +112,7 @@ int kvmi_sock_write(struct kvmi *kvmi, struct kvec *vec, size_t count);
 int kvmi_mem_read(struct kvm *kvm, u64 gpa, void *data, size_t size);
 int kvmi_mem_write(struct kvm *kvm, u64 gpa, const void *data, size_t size);
 u64 kvmi_mem_end(struct kvm *kvm);
+u64 kvmi_mem_next(struct kvm *kvm);
 
 /* kvmi_msg.c */
 int kvmi_msg_handle(struct kvmi *kvmi);
@@ -142,6 +146,7 @@ void kvmi_vcpu_grant(struct kvm_vcpu *vcpu);
 void kvmi_arch_hook(struct kvm *kvm);
 void kvmi_arch_unhook(struct kvm *kvm);
 void kvmi_arch_destroy(struct kvm *kvm);
+bool kvmi_arch_gfn_possible(u64 gfn);
 u8 kvmi_arch_get_page_access(struct kvm *kvm, u64 gpa);
 int kvmi_arch_set_page_access(struct kvm *kvm,
 			      const struct kvmi_page_access_entry *entries,
@@ -170,9 +175,29 @@ int kvmi_arch_get_cpuid(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			void *out, size_t *size);
 int kvmi_arch_get_xsave(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			void *out, size_t *size);
+int kvmi_arch_set_xsave(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			void *out, size_t *size);
 int kvmi_arch_translate_gva(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			    void *out, size_t *size);
 int kvmi_arch_get_xcr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 		      void *out, size_t *size);
+
+/* arch/.../kvmi_mtrr.c */
+int kvmi_arch_get_mtrr_type(struct kvm *kvm, u64 gpa, u8 *type);
+
+/* arch/.../kvmi_step.c */
+int kvmi_arch_go_on(struct kvm_vcpu *vcpu);
+int kvmi_arch_update_debug(struct kvm_vcpu *vcpu);
+void kvmi_arch_step_once(struct kvm_vcpu *vcpu);
+int kvmi_arch_opcode(struct kvm_vcpu *vcpu, u8 *insn);
+int kvmi_arch_control_singlestep(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+				 void *out, size_t *size);
+
+/* arch/.../kvmi_trap.c */
+bool kvmi_arch_inject(struct kvm_vcpu *vcpu);
+int kvmi_arch_finish_breakpoint(struct kvm_vcpu *vcpu);
+int kvmi_arch_debug_exit(struct kvm_vcpu *vcpu);
+int kvmi_arch_inject_exception(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			       void *out, size_t *size);
 
 #endif /* __KVMI_INT_H */

@@ -6,9 +6,12 @@
  * on it, and the tool at its other end may do anything. So no option is relied
  * on: every wait ends with a fatal signal, and writing also ends by itself.
  */
+#include <linux/poll.h>
 #include <linux/sched/signal.h>
 #include <linux/socket.h>
 #include <linux/uio.h>
+#include <linux/wait.h>
+#include <net/sock.h>
 
 #include "kvmi_int.h"
 
@@ -59,6 +62,30 @@ void kvmi_sock_shutdown(struct kvmi *kvmi)
 static int kvmi_sock_pause(void)
 {
 	schedule_timeout_killable(KVMI_RETRY_DELAY);
+	return fatal_signal_pending(current) ? -EINTR : 0;
+}
+
+static bool kvmi_sock_has_room(struct socket *sock)
+{
+	return sock->ops->poll(sock->file, sock, NULL) & (EPOLLOUT | EPOLLERR | EPOLLHUP);
+}
+
+/*
+ * Wait until the tool has read something, but not long: what poll() says is
+ * only a hint. Adds to *waited how long it was, in jiffies.
+ */
+static int kvmi_sock_wait_room(struct kvmi *kvmi, int *waited)
+{
+	long left = 0;
+
+	/* Room wakes up who sleeps interruptibly, which some signals prevent. */
+	if (signal_pending(current))
+		kvmi_sock_pause();
+	else
+		left = wait_event_interruptible_timeout(*sk_sleep(kvmi->sock->sk),
+							kvmi_sock_has_room(kvmi->sock),
+							KVMI_RETRY_DELAY);
+	*waited += clamp(KVMI_RETRY_DELAY - left, 1, KVMI_RETRY_DELAY);
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
@@ -117,8 +144,8 @@ int kvmi_sock_write(struct kvmi *kvmi, struct kvec *vec, size_t count)
 	while (msg_data_left(&msg)) {
 		r = sock_sendmsg(kvmi->sock, &msg);
 		if (r == -EAGAIN) {
-			r = waited < KVMI_SEND_TIMEOUT ? kvmi_sock_pause() : -ETIMEDOUT;
-			waited += KVMI_RETRY_DELAY;
+			r = waited < KVMI_SEND_TIMEOUT ? kvmi_sock_wait_room(kvmi, &waited) :
+							 -ETIMEDOUT;
 		}
 		if (r < 0) {
 			kvmi_break(kvmi, -r);

@@ -134,7 +134,7 @@ int kvm_page_pretrack_set(struct kvm *kvm,
 	int r = 0;
 
 	mutex_lock(&kvm->arch.page_pretrack.lock);
-	for (i = 0; i < count && !r; i++) {
+	for (i = 0; i < count; i++) {
 		gfn_t gfn = changes[i].gfn;
 
 		if (changes[i].modes & ~KVM_PAGE_TRACK_PRE ||

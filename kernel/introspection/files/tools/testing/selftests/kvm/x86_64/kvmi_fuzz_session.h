@@ -253,6 +253,7 @@ static inline void make_answer(struct sent *sent, const struct question *q)
 		put64(sent->data + 16, rng_once_in(&f.other, 2) ? get64(q->own) :
 							    rng_hostile(&f.other));
 		sent->data[24] = rng_next(&f.other);
+		sent->data[28] = rng_below(&f.other, 2);
 		sent->data[29] = rng_below(&f.other, 2);
 	}
 }

@@ -93,7 +93,7 @@ TEST_F(kvmi, check_command)
 
 	EXPECT_EQ(0, check_command(self->tool, KVMI_GET_VERSION));
 	EXPECT_EQ(0, check_command(self->tool, KVMI_READ_PHYSICAL));
-	EXPECT_EQ(-1000 /* KVM_ENOSYS */, check_command(self->tool, 63));
+	EXPECT_EQ(-1000 /* KVM_ENOSYS */, check_command(self->tool, 62));
 	EXPECT_EQ(-1000, check_command(self->tool, 64));
 	EXPECT_EQ(-1000, check_command(self->tool, 0xffff));
 	EXPECT_EQ(-1000, check_command(self->tool, KVMI_EVENT));

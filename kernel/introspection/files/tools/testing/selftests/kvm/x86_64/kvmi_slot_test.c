@@ -1,8 +1,10 @@
 // SPDX-License-Identifier: GPL-2.0-only
 /*
  * KVM introspection: pages stay watched whatever becomes of the memory slots,
- * mappings and memory below them.
+ * mappings and memory below them, and what it takes to remember them.
  */
+#include <sys/stat.h>
+
 #include "kvmi_page.h"
 
 #define SLOT		10
@@ -36,15 +38,24 @@ FIXTURE(slot) {
 
 FIXTURE_VARIANT(slot) {
 	int vcpus;
+	int level;	/* of the guest's own page tables */
 };
 
 FIXTURE_VARIANT_ADD(slot, one) {
 	.vcpus = 1,
+	.level = PG_LEVEL_4K,
+};
+
+/* Without nested paging there are no large pages otherwise. */
+FIXTURE_VARIANT_ADD(slot, large) {
+	.vcpus = 1,
+	.level = PG_LEVEL_2M,
 };
 
 /* The others count beside the page that is watched. */
 FIXTURE_VARIANT_ADD(slot, four) {
 	.vcpus = 4,
+	.level = PG_LEVEL_4K,
 };
 
 FIXTURE_SETUP(slot)
@@ -53,7 +64,7 @@ FIXTURE_SETUP(slot)
 	int i;
 
 	vm_userspace_mem_region_add(m->vm, VM_MEM_SRC_ANONYMOUS_THP, SLOT_GPA, SLOT, SLOT_PAGES, 0);
-	virt_map(m->vm, SLOT_GVA, SLOT_GPA, SLOT_PAGES);
+	virt_map_level(m->vm, SLOT_GVA, SLOT_GPA, SLOT_PAGES * getpagesize(), variant->level);
 	self->m = m;
 	memset(addr_gpa2hva(m->vm, SLOT_GPA), 0, SLOT_PAGES * getpagesize());
 	for (i = 0; i < m->vcpus; i++) {
@@ -72,20 +83,30 @@ FIXTURE_TEARDOWN(slot)
 	machine_destroy(self->m);
 }
 
-TEST_F(slot, large_pages_are_split_and_healed)
+/* The slot is mapped in large pages, one of them in small ones while a page in it is watched. */
+TEST_F(slot, large_pages_are_split_only_where_watched_and_healed)
 {
 	struct message event;
 	uint64_t large;
 
-	machine_start(self->m);
+	if (!kvm_is_tdp_enabled() && variant->level == PG_LEVEL_4K)
+		SKIP(return, "the guest's page tables decide, and have no large pages");
+	vcpu_args_set(self->cpu->vcpu, 2, self->cpu->counter_gva, SLOT_PAGES);
+	cpu_start(self->cpu);
+	cpu_wait_counting(self->cpu);
+	cpu_wait_counting(self->cpu);
 	large = vm_stat(self->m, "pages_2m");
-	if (!large)
-		SKIP(return, "no large pages here");
+	EXPECT_LE(SLOT_PAGES >> 9, large);
+
 	EXPECT_EQ(0, set_access(self->m, self->gpa, RX));
 	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
-	EXPECT_GT(large, vm_stat(self->m, "pages_2m"));
+	answer_pf(self->m, &event, KVMI_EVENT_ACTION_CONTINUE, NULL);
+	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
+	EXPECT_EQ(large - 1, vm_stat(self->m, "pages_2m"));
+
 	EXPECT_EQ(0, set_access(self->m, self->gpa, RWX));
 	answer_pf(self->m, &event, KVMI_EVENT_ACTION_RETRY, NULL);
+	cpu_wait_counting(self->cpu);
 	cpu_wait_counting(self->cpu);
 	EXPECT_EQ(large, vm_stat(self->m, "pages_2m"));
 }
@@ -281,6 +302,121 @@ TEST_F(slot, an_address_without_memory_can_be_watched)
 	expect_pf(self->m, &event, self->gpa, KVMI_PAGE_ACCESS_W);
 	cpu_stop(self->cpu);
 	set_region(self->m, SLOT_GPA, SLOT_PAGES * getpagesize(), 0);
+}
+
+#define SLAB	"/sys/kernel/slab/radix_tree_node/"
+#define CGROUP	"/sys/fs/cgroup/"
+#define OWN	CGROUP "kvmi_slot_test/"
+
+static uint64_t read_number(const char *path)
+{
+	FILE *file = fopen(path, "r");
+	uint64_t number;
+
+	TEST_ASSERT(file && fscanf(file, "%lu", &number) == 1, "%s", path);
+	fclose(file);
+	return number;
+}
+
+static void write_text(const char *path, const char *text)
+{
+	int fd = open(path, O_WRONLY);
+
+	TEST_ASSERT(fd >= 0 && write(fd, text, strlen(text)) == strlen(text), "%s: %s", path,
+		    strerror(errno));
+	close(fd);
+}
+
+/* What the pages are kept in. None is counted that a CPU only has in reserve. */
+static uint64_t nodes_in_use(void)
+{
+	write_text(SLAB "shrink", "1");
+	return read_number(SLAB "objects");
+}
+
+/* How many nodes an array has that covers these numbers, 64 in each node. */
+static uint64_t nodes_for(uint64_t first, uint64_t last)
+{
+	uint64_t nodes = 0;
+
+	while (last) {
+		first >>= 6;
+		last >>= 6;
+		nodes += last - first + 1;
+	}
+	return nodes;
+}
+
+FIXTURE(store) {
+	struct machine *m;
+	uint64_t before;
+};
+
+FIXTURE_VARIANT(store) {
+	int stride;
+	int most;	/* bytes for each page */
+};
+
+/* Side by side, which is the best that there can be. */
+FIXTURE_VARIANT_ADD(store, dense) {
+	.stride = 1,
+	.most = 10,
+};
+
+/* Each in a node of its own. */
+FIXTURE_VARIANT_ADD(store, sparse) {
+	.stride = 64,
+	.most = 600,
+};
+
+/* In a control group of its own, which pays for the VM. */
+FIXTURE_SETUP(store)
+{
+	write_text(CGROUP "cgroup.subtree_control", "+memory");
+	mkdir(OWN, 0755);
+	write_text(OWN "cgroup.procs", "0");
+	self->m = machine_create(1, guest_count);
+	self->before = nodes_in_use();
+}
+
+FIXTURE_TEARDOWN(store)
+{
+	machine_destroy(self->m);
+	write_text(CGROUP "cgroup.procs", "0");
+	rmdir(OWN);
+}
+
+TEST_F(store, memory_is_linear_and_the_vms)
+{
+	static const uint64_t counts[] = { 10000, 50000, 100000 };
+	uint64_t i, nodes, expected, done = 0, first = SLOT_GPA >> 12;
+	uint64_t bytes = read_number(SLAB "object_size");
+	uint64_t charged = read_number(OWN "memory.current");
+	/* What the rest of the system may take or give back meanwhile. */
+	uint64_t others = 50;
+
+	for (i = 0; i < ARRAY_SIZE(counts); i++) {
+		while (done < counts[i]) {
+			EXPECT_EQ(0, set_pages(self->m, (first + done * variant->stride) << 12,
+					       variant->stride, MANY, RX));
+			done += MANY;
+		}
+		nodes = nodes_in_use() - self->before;
+		expected = nodes_for(first, first + (done - 1) * variant->stride);
+		TH_LOG("%lu pages: %lu nodes, %lu.%lu bytes a page", done, nodes,
+		       nodes * bytes / done, nodes * bytes * 10 / done % 10);
+		EXPECT_LE(expected - others, nodes);
+		EXPECT_GE(expected + others, nodes);
+		EXPECT_GE(variant->most * done, nodes * bytes);
+	}
+	charged = read_number(OWN "memory.current") - charged;
+	/* Each CPU has some hundred KiB that were charged before. */
+	if (nodes * bytes > 32 << 20)
+		EXPECT_LE(nodes * bytes / 10 * 9, charged);
+
+	machine_unhook(self->m);
+	wait_until(nodes_in_use() < self->before + others);
+	machine_hook(self->m);
 }
 
 int main(int argc, char **argv)
