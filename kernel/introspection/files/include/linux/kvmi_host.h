@@ -104,6 +104,7 @@ struct kvmi_vcpu_event {
  * @jobs: commands for the vCPU's thread
  * @njobs: how many
  * @pauses: how many events KVMI_EVENT_PAUSE_VCPU are due
+ * @created: whether KVMI_EVENT_CREATE_VCPU is due
  * @state: where the vCPU is with its event
  * @event: id of that event
  * @action: what the tool said to it
@@ -121,6 +122,7 @@ struct kvmi_vcpu {
 	struct list_head jobs;
 	unsigned int njobs;
 	unsigned int pauses;
+	bool created;
 	enum kvmi_vcpu_state state;
 	u8 event;
 	u8 action;
@@ -142,6 +144,7 @@ union kvmi_ioctl_arg {
 void kvmi_create_vm(struct kvm *kvm);
 void kvmi_destroy_vm(struct kvm *kvm);
 void kvmi_vcpu_init(struct kvm_vcpu *vcpu);
+void kvmi_vcpu_created(struct kvm_vcpu *vcpu);
 void kvmi_vcpu_destroy(struct kvm_vcpu *vcpu);
 int kvmi_vcpu_handle_request(struct kvm_vcpu *vcpu);
 bool kvmi_vcpu_may_access(struct kvm_vcpu *vcpu,
@@ -196,6 +199,10 @@ static inline void kvmi_destroy_vm(struct kvm *kvm)
 }
 
 static inline void kvmi_vcpu_init(struct kvm_vcpu *vcpu)
+{
+}
+
+static inline void kvmi_vcpu_created(struct kvm_vcpu *vcpu)
 {
 }
 

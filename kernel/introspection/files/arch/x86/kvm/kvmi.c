@@ -147,18 +147,38 @@ int kvmi_arch_get_xsave(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 	return 0;
 }
 
+int kvmi_arch_set_xsave(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			void *out, size_t *size)
+{
+	size_t given = job->hdr.size - sizeof(struct kvmi_vcpu_hdr);
+	size_t wanted = vcpu->arch.guest_fpu.uabi_size;
+
+	if (vcpu->arch.guest_state_protected || wanted > KVMI_MAX_REPLY)
+		return -KVM_EOPNOTSUPP;
+	if (given != wanted)
+		return -KVM_EINVAL;
+
+	/* It is going to be changed; there is no reply that would need the room. */
+	memcpy(out, kvmi_vcpu_arg(job->in), given);
+	return kvm_vcpu_set_xsave(vcpu, out) ? -KVM_EINVAL : 0;
+}
+
 int kvmi_arch_translate_gva(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			    void *out, size_t *size)
 {
 	const struct kvmi_vcpu_translate_gva *arg = kvmi_vcpu_arg(job->in);
 	struct kvmi_vcpu_translate_gva_reply *reply = out;
+	struct kvm_mmu *mmu = vcpu->arch.walk_mmu;
 
 	BUILD_BUG_ON(INVALID_GPA != ~0ull);
 
 	if (vcpu->arch.guest_state_protected)
 		return -KVM_EOPNOTSUPP;
 
+	/* With SMAP neither the kernel's nor the user's access reaches all that is mapped. */
 	reply->gpa = kvm_mmu_gva_to_gpa_system(vcpu, arg->gva, NULL);
+	if (reply->gpa == INVALID_GPA)
+		reply->gpa = mmu->gva_to_gpa(vcpu, mmu, arg->gva, PFERR_USER_MASK, NULL);
 	*size = sizeof(*reply);
 	return 0;
 }

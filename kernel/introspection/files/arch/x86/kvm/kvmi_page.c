@@ -97,6 +97,12 @@ void kvmi_arch_destroy(struct kvm *kvm)
 		kvm_page_pretrack_unregister(kvm, &kvm->arch.kvmi_node);
 }
 
+/* Whether this host could give a guest a page with that number. */
+bool kvmi_arch_gfn_possible(u64 gfn)
+{
+	return gfn <= kvm_mmu_max_gfn();
+}
+
 /**
  * kvmi_arch_get_page_access() - what the guest may do to a page without an event
  * @kvm: the VM

@@ -13,6 +13,7 @@
 #include <uapi/linux/kvm_para.h>
 
 #include "../../../virt/kvm/introspection/kvmi_int.h"
+#include "cpuid.h"
 #include "kvm_cache_regs.h"
 #include "kvmi.h"
 #include "x86.h"
@@ -43,7 +44,16 @@ bool kvmi_arch_reply_valid(u8 event, const union kvmi_reply_data *reply)
 
 bool kvmi_arch_may_retry(u8 event)
 {
-	return event == KVMI_EVENT_PF;
+	switch (event) {
+	case KVMI_EVENT_XSETBV:
+	case KVMI_EVENT_HYPERCALL:
+	case KVMI_EVENT_PF:
+	case KVMI_EVENT_DESCRIPTOR:
+	case KVMI_EVENT_CPUID:
+		return true;
+	default:
+		return false;
+	}
 }
 
 /**
@@ -56,12 +66,15 @@ bool kvmi_arch_may_retry(u8 event)
 int kvmi_arch_update_watch(struct kvm_vcpu *vcpu)
 {
 	struct kvmi_watch *watch = vcpu->introspection.watch;
+	int r = 0;
 
-	if (!vcpu->arch.guest_state_protected && kvm_x86_call(introspect)(vcpu))
-		return 0;
-	watch->events &= ~KVMI_ARCH_EVENTS;
-	memset(&watch->arch, 0, sizeof(watch->arch));
-	return -KVM_EOPNOTSUPP;
+	if (vcpu->arch.guest_state_protected || !kvm_x86_call(introspect)(vcpu)) {
+		watch->events &= ~KVMI_ARCH_EVENTS;
+		memset(&watch->arch, 0, sizeof(watch->arch));
+		r = -KVM_EOPNOTSUPP;
+	}
+	kvm_cpuid_set_introspected(vcpu, watch->events & BIT_ULL(KVMI_EVENT_CPUID));
+	return r;
 }
 
 int kvmi_arch_control_events(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
@@ -131,13 +144,6 @@ int kvmi_arch_control_msr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 		return -KVM_ENOMEM;
 	__assign_bit(bit, watch->arch.msrs, arg->enable);
 	return kvmi_arch_update_watch(vcpu);
-}
-
-/* Whether the tool has said what is to become of just this. */
-static bool kvmi_is_approved(struct kvm_vcpu *vcpu, u8 event)
-{
-	return vcpu->introspection.approved &&
-	       vcpu->introspection.pending.id == event;
 }
 
 bool __kvmi_watches_cr(struct kvm_vcpu *vcpu, unsigned int cr)
@@ -236,6 +242,17 @@ static bool kvmi_is_still_there(struct kvm_vcpu *vcpu)
 	       kvm_get_linear_rip(vcpu) == vcpu->introspection.pending.rip;
 }
 
+/* Without an interrupt in between; and the tool is not asked again. */
+static int kvmi_execute(struct kvm_vcpu *vcpu)
+{
+	int r;
+
+	vcpu->introspection.approved = true;
+	r = kvm_emulate_instruction(vcpu, 0);
+	vcpu->introspection.approved = false;
+	return r;
+}
+
 /**
  * kvmi_arch_finish_event() - do what the tool has answered
  * @vcpu: the vCPU, with kvm->srcu held
@@ -245,22 +262,23 @@ static bool kvmi_is_still_there(struct kvm_vcpu *vcpu)
 int kvmi_arch_finish_event(struct kvm_vcpu *vcpu)
 {
 	struct kvmi_vcpu *v = &vcpu->introspection;
-	int r;
 
-	if (!kvmi_is_still_there(vcpu))
+	/* The guest executes the instruction again by itself, and is asked again. */
+	if (!kvmi_is_still_there(vcpu) || v->action == KVMI_EVENT_ACTION_RETRY)
 		return 1;
 
 	switch (v->pending.id) {
 	case KVMI_EVENT_CR:
 	case KVMI_EVENT_MSR:
-		v->approved = true;
-		r = kvm_emulate_instruction(vcpu, 0);
-		v->approved = false;
-		return r;
+	case KVMI_EVENT_XSETBV:
+	case KVMI_EVENT_DESCRIPTOR:
+	case KVMI_EVENT_CPUID:
+		return kvmi_execute(vcpu);
+	case KVMI_EVENT_HYPERCALL:
+		return kvmi_finish_hypercall(vcpu);
 	case KVMI_EVENT_PF:
 		/* The guest executes the instruction again by itself. */
-		if (v->action == KVMI_EVENT_ACTION_CONTINUE)
-			kvmi_vcpu_grant(vcpu);
+		kvmi_vcpu_grant(vcpu);
 		return 1;
 	default:
 		return 1;

@@ -91,10 +91,13 @@ enum {
 	KVMI_WRITE_PHYSICAL	= 18,
 	KVMI_GET_PAGE_ACCESS	= 20,
 	KVMI_SET_PAGE_ACCESS	= 21,
+	KVMI_GET_MTRR_TYPE	= 23,
 	KVMI_CONTROL_CMD_RESPONSE = 27,
 	KVMI_GET_MAX_GFN	= 29,
+	KVMI_GET_NEXT_AVAILABLE_GFN = 31,
 	KVMI_VCPU_TRANSLATE_GVA	= 35,
 	KVMI_VCPU_GET_XCR	= 37,
+	KVMI_VCPU_SET_XSAVE	= 38,
 
 	KVMI_NUM_COMMANDS	= 64,
 };
@@ -103,8 +106,13 @@ enum {
 	KVMI_EVENT_UNHOOK	= 0,
 	KVMI_EVENT_CR		= 1,
 	KVMI_EVENT_MSR		= 2,
+	KVMI_EVENT_XSETBV	= 3,
+	KVMI_EVENT_HYPERCALL	= 5,
 	KVMI_EVENT_PF		= 6,
+	KVMI_EVENT_DESCRIPTOR	= 8,
+	KVMI_EVENT_CREATE_VCPU	= 9,
 	KVMI_EVENT_PAUSE_VCPU	= 10,
+	KVMI_EVENT_CPUID	= 13,
 
 	KVMI_NUM_EVENTS		= 64,
 };
@@ -208,6 +216,10 @@ struct kvmi_control_cmd_response {
 
 struct kvmi_get_max_gfn_reply {
 	__u64 gfn;	/* the first one behind the guest's memory */
+};
+
+struct kvmi_get_next_available_gfn_reply {
+	__u64 gfn;
 };
 
 /* What the arguments of a vCPU command start with. */

@@ -18,7 +18,8 @@
 			 sizeof(struct kvmi_error_code))
 
 /* Events of the VM, and of its vCPUs. */
-#define KVMI_VM_EVENTS		BIT_ULL(KVMI_EVENT_UNHOOK)
+#define KVMI_VM_EVENTS		(BIT_ULL(KVMI_EVENT_UNHOOK) | \
+				 BIT_ULL(KVMI_EVENT_CREATE_VCPU))
 #define KVMI_VCPU_EVENTS	(BIT_ULL(KVMI_EVENT_PF) | \
 				 BIT_ULL(KVMI_EVENT_PAUSE_VCPU) | \
 				 KVMI_ARCH_EVENTS)
@@ -109,6 +110,7 @@ int kvmi_sock_write(struct kvmi *kvmi, struct kvec *vec, size_t count);
 int kvmi_mem_read(struct kvm *kvm, u64 gpa, void *data, size_t size);
 int kvmi_mem_write(struct kvm *kvm, u64 gpa, const void *data, size_t size);
 u64 kvmi_mem_end(struct kvm *kvm);
+u64 kvmi_mem_next(struct kvm *kvm);
 
 /* kvmi_msg.c */
 int kvmi_msg_handle(struct kvmi *kvmi);
@@ -142,6 +144,7 @@ void kvmi_vcpu_grant(struct kvm_vcpu *vcpu);
 void kvmi_arch_hook(struct kvm *kvm);
 void kvmi_arch_unhook(struct kvm *kvm);
 void kvmi_arch_destroy(struct kvm *kvm);
+bool kvmi_arch_gfn_possible(u64 gfn);
 u8 kvmi_arch_get_page_access(struct kvm *kvm, u64 gpa);
 int kvmi_arch_set_page_access(struct kvm *kvm,
 			      const struct kvmi_page_access_entry *entries,
@@ -170,9 +173,14 @@ int kvmi_arch_get_cpuid(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			void *out, size_t *size);
 int kvmi_arch_get_xsave(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			void *out, size_t *size);
+int kvmi_arch_set_xsave(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
+			void *out, size_t *size);
 int kvmi_arch_translate_gva(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 			    void *out, size_t *size);
 int kvmi_arch_get_xcr(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 		      void *out, size_t *size);
+
+/* arch/.../kvmi_mtrr.c */
+int kvmi_arch_get_mtrr_type(struct kvm *kvm, u64 gpa, u8 *type);
 
 #endif /* __KVMI_INT_H */

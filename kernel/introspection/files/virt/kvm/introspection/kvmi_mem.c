@@ -119,3 +119,20 @@ u64 kvmi_mem_end(struct kvm *kvm)
 	srcu_read_unlock(&kvm->srcu, idx);
 	return end;
 }
+
+/**
+ * kvmi_mem_next() - the first page number there that KVM does not use itself
+ * @kvm: the VM
+ */
+u64 kvmi_mem_next(struct kvm *kvm)
+{
+	u64 gfn = kvmi_mem_end(kvm);
+	struct kvm_memory_slot *slot;
+	int idx;
+
+	idx = srcu_read_lock(&kvm->srcu);
+	while ((slot = gfn_to_memslot(kvm, gfn)))
+		gfn = slot->base_gfn + slot->npages;
+	srcu_read_unlock(&kvm->srcu, idx);
+	return gfn;
+}

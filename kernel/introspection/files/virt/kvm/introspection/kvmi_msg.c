@@ -191,6 +191,16 @@ static int kvmi_set_page_access(struct kvmi *kvmi, size_t *size)
 	return kvmi_arch_set_page_access(kvmi->kvm, arg->entries, arg->count);
 }
 
+static int kvmi_get_mtrr_type(struct kvmi *kvmi, size_t *size)
+{
+	const struct kvmi_get_mtrr_type *arg = (void *)kvmi->in;
+	struct kvmi_get_mtrr_type_reply *reply = (void *)kvmi->out;
+
+	*reply = (struct kvmi_get_mtrr_type_reply){};
+	*size = sizeof(*reply);
+	return kvmi_arch_get_mtrr_type(kvmi->kvm, arg->gpa, &reply->type);
+}
+
 static int kvmi_control_cmd_response(struct kvmi *kvmi, size_t *size)
 {
 	const struct kvmi_control_cmd_response *arg = (void *)kvmi->in;
@@ -211,6 +221,15 @@ static int kvmi_get_max_gfn(struct kvmi *kvmi, size_t *size)
 	reply->gfn = kvmi_mem_end(kvmi->kvm);
 	*size = sizeof(*reply);
 	return 0;
+}
+
+static int kvmi_get_next_available_gfn(struct kvmi *kvmi, size_t *size)
+{
+	struct kvmi_get_next_available_gfn_reply *reply = (void *)kvmi->out;
+
+	reply->gfn = kvmi_mem_next(kvmi->kvm);
+	*size = sizeof(*reply);
+	return kvmi_arch_gfn_possible(reply->gfn) ? 0 : -KVM_ENOENT;
 }
 
 static const struct kvmi_command kvmi_commands[] = {
@@ -251,12 +270,19 @@ static const struct kvmi_command kvmi_commands[] = {
 		.more	= true,
 		.handle	= kvmi_set_page_access,
 	},
+	[KVMI_GET_MTRR_TYPE] = {
+		.size	= sizeof(struct kvmi_get_mtrr_type),
+		.handle	= kvmi_get_mtrr_type,
+	},
 	[KVMI_CONTROL_CMD_RESPONSE] = {
 		.size	= sizeof(struct kvmi_control_cmd_response),
 		.handle	= kvmi_control_cmd_response,
 	},
 	[KVMI_GET_MAX_GFN] = {
 		.handle	= kvmi_get_max_gfn,
+	},
+	[KVMI_GET_NEXT_AVAILABLE_GFN] = {
+		.handle	= kvmi_get_next_available_gfn,
 	},
 };
 

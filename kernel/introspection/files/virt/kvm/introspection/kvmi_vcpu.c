@@ -85,6 +85,7 @@ static void kvmi_vcpu_reset(struct kvmi_vcpu *v)
 	list_splice_init(&v->jobs, &jobs);
 	v->njobs = 0;
 	v->pauses = 0;
+	v->created = false;
 	v->state = KVMI_VCPU_IDLE;
 	spin_unlock(&v->lock);
 
@@ -101,6 +102,29 @@ static void kvmi_vcpu_request(struct kvm_vcpu *vcpu)
 	kvm_make_request(KVM_REQ_INTROSPECTION, vcpu);
 	kvm_make_request(KVM_REQ_UNBLOCK, vcpu);
 	kvm_vcpu_kick(vcpu);
+}
+
+/**
+ * kvmi_vcpu_created() - tell a tool that wants to know of a new vCPU
+ * @vcpu: the vCPU, which others can see and use by now
+ *
+ * What it sends is the vCPU's own state, so the vCPU's thread sends it, and
+ * waits for the tool before it enters the guest for the first time.
+ */
+void kvmi_vcpu_created(struct kvm_vcpu *vcpu)
+{
+	struct kvmi *kvmi = kvmi_get(vcpu->kvm);
+
+	if (!kvmi)
+		return;
+	/* Unhook waits for us, and forgets this only then. */
+	if (READ_ONCE(kvmi->vm_events) & BIT_ULL(KVMI_EVENT_CREATE_VCPU)) {
+		spin_lock(&vcpu->introspection.lock);
+		vcpu->introspection.created = true;
+		spin_unlock(&vcpu->introspection.lock);
+		kvmi_vcpu_request(vcpu);
+	}
+	kvmi_put(kvmi);
 }
 
 /**
@@ -211,6 +235,10 @@ static const struct kvmi_vcpu_command kvmi_vcpu_commands[] = {
 	[KVMI_VCPU_GET_XCR] = {
 		.size	= sizeof(struct kvmi_vcpu_get_xcr),
 		.handle	= kvmi_arch_get_xcr,
+	},
+	[KVMI_VCPU_SET_XSAVE] = {
+		.more	= true,
+		.handle	= kvmi_arch_set_xsave,
 	},
 };
 
@@ -354,6 +382,24 @@ static void kvmi_vcpu_do(struct kvm_vcpu *vcpu, struct kvmi_job *job)
 	kfree(job);
 }
 
+/* An event that is about no instruction becomes the one to send next. */
+static bool kvmi_vcpu_take_event(struct kvmi_vcpu *v)
+{
+	struct kvmi_vcpu_event event = {};
+
+	if (v->created) {
+		v->created = false;
+		event.id = KVMI_EVENT_CREATE_VCPU;
+	} else if (v->pauses) {
+		v->pauses--;
+		event.id = KVMI_EVENT_PAUSE_VCPU;
+	} else {
+		return false;
+	}
+	v->pending = event;
+	return true;
+}
+
 static enum kvmi_step kvmi_vcpu_next(struct kvmi_vcpu *v, struct kvmi_job **job)
 {
 	enum kvmi_step step = KVMI_STEP_GO_ON;
@@ -373,9 +419,7 @@ static enum kvmi_step kvmi_vcpu_next(struct kvmi_vcpu *v, struct kvmi_job **job)
 		step = KVMI_STEP_WAIT;
 	} else if (v->state == KVMI_VCPU_DUE) {
 		step = KVMI_STEP_SEND;
-	} else if (v->pauses && step == KVMI_STEP_GO_ON) {
-		v->pauses--;
-		v->pending = (struct kvmi_vcpu_event){ .id = KVMI_EVENT_PAUSE_VCPU };
+	} else if (step == KVMI_STEP_GO_ON && kvmi_vcpu_take_event(v)) {
 		step = KVMI_STEP_SEND;
 	}
 	spin_unlock(&v->lock);

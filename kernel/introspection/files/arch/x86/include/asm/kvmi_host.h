@@ -11,7 +11,12 @@
 #include <uapi/linux/kvmi.h>
 
 /* The events of vCPUs that there are on x86 only. */
-#define KVMI_ARCH_EVENTS	(BIT_ULL(KVMI_EVENT_CR) | BIT_ULL(KVMI_EVENT_MSR))
+#define KVMI_ARCH_EVENTS	(BIT_ULL(KVMI_EVENT_CR) | \
+				 BIT_ULL(KVMI_EVENT_MSR) | \
+				 BIT_ULL(KVMI_EVENT_XSETBV) | \
+				 BIT_ULL(KVMI_EVENT_HYPERCALL) | \
+				 BIT_ULL(KVMI_EVENT_DESCRIPTOR) | \
+				 BIT_ULL(KVMI_EVENT_CPUID))
 
 /* How many MSRs each of the two ranges has that can be intercepted. */
 #define KVMI_MSR_RANGE		0x2000
@@ -31,6 +36,8 @@ union kvmi_event_data {
 	struct kvmi_event_cr cr;
 	struct kvmi_event_msr msr;
 	struct kvmi_event_pf pf;
+	struct kvmi_event_descriptor descriptor;
+	struct kvmi_event_cpuid cpuid;
 };
 
 /* And what the reply to it has. */

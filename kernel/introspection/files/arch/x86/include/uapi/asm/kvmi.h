@@ -80,6 +80,15 @@ struct kvmi_vcpu_get_xcr_reply {
 	__u64 value;
 };
 
+struct kvmi_get_mtrr_type {
+	__u64 gpa;
+};
+
+struct kvmi_get_mtrr_type_reply {
+	__u8 type;
+	__u8 padding[7];
+};
+
 struct kvmi_event_cr {
 	__u16 cr;
 	__u16 padding[3];
@@ -101,5 +110,29 @@ struct kvmi_event_msr {
 struct kvmi_event_msr_reply {
 	__u64 new_val;
 };
+
+enum {
+	KVMI_DESC_IDTR		= 1,
+	KVMI_DESC_GDTR		= 2,
+	KVMI_DESC_LDTR		= 3,
+	KVMI_DESC_TR		= 4,
+};
+
+struct kvmi_event_descriptor {
+	__u8 descriptor;	/* KVMI_DESC_* */
+	__u8 write;		/* the register is loaded, else it is stored */
+	__u8 padding[6];
+};
+
+struct kvmi_event_cpuid {
+	__u32 function;
+	__u32 index;
+	__u8 insn_length;
+	__u8 padding[7];
+};
+
+/* The hypercall that is for the tool, and its operation; both are Xen's. */
+#define KVM_HC_XEN_HVM_OP				34
+#define KVM_HC_XEN_HVM_OP_GUEST_REQUEST_VM_EVENT	24
 
 #endif /* _UAPI_ASM_X86_KVMI_H */

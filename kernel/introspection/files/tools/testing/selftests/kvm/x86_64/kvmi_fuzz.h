@@ -160,9 +160,10 @@ static const struct row rows[] = {
 	{ 19, true, true, true, .args = "x000xxxx" X8, .answers = OK | INVAL | OPNOTSUPP },
 	{ 20, .args = "00xx0000", .more = 4096, .size = SIZE_ANY, .answers = OK | INVAL },
 	{ 21, .args = "00xx0000", .more = 4096, .answers = OK | INVAL | OPNOTSUPP },
+	{ 23, .args = X8, .size = 8, .answers = OK | INVAL },
 	{ 27, .args = "bb000000", .answers = OK },
 	{ 29, .args = "", .size = 8, .answers = OK },
-	{ 31, .args = "", .size = 8, .answers = OK },
+	{ 31, .args = "", .size = 8, .answers = OK | NOENT },
 	{ 35, true, true, .args = X8, .size = 8, .answers = OK },
 	{ 37, true, true, .args = "x0000000", .size = 8, .answers = OK | INVAL },
 	{ 38, true, true, true, .args = "", .more = 8000, .answers = OK | INVAL | OPNOTSUPP },
@@ -449,6 +450,13 @@ static inline void make_sense(struct rng *rng, struct sent *sent, uint8_t *args,
 	case 20:
 	case 21:
 		make_pages(rng, sent, guest);
+		break;
+	case 38:
+		/* All state as it is after a reset, but for one thing, maybe. */
+		memset(args, 0, 4096);
+		if (rng_once_in(rng, 2))
+			put64(args + 8 * rng_below(rng, 80), rng_hostile(rng));
+		sent->hdr.size += 4096;
 		break;
 	default:
 		break;
