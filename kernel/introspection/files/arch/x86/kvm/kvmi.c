@@ -168,13 +168,17 @@ int kvmi_arch_translate_gva(struct kvm_vcpu *vcpu, const struct kvmi_job *job,
 {
 	const struct kvmi_vcpu_translate_gva *arg = kvmi_vcpu_arg(job->in);
 	struct kvmi_vcpu_translate_gva_reply *reply = out;
+	struct kvm_mmu *mmu = vcpu->arch.walk_mmu;
 
 	BUILD_BUG_ON(INVALID_GPA != ~0ull);
 
 	if (vcpu->arch.guest_state_protected)
 		return -KVM_EOPNOTSUPP;
 
+	/* With SMAP neither the kernel's nor the user's access reaches all that is mapped. */
 	reply->gpa = kvm_mmu_gva_to_gpa_system(vcpu, arg->gva, NULL);
+	if (reply->gpa == INVALID_GPA)
+		reply->gpa = mmu->gva_to_gpa(vcpu, mmu, arg->gva, PFERR_USER_MASK, NULL);
 	*size = sizeof(*reply);
 	return 0;
 }

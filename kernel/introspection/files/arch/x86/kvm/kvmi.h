@@ -8,6 +8,7 @@
  */
 
 #include <linux/kvm_host.h>
+#include <uapi/linux/kvmi.h>
 
 #include "kvm_emulate.h"
 

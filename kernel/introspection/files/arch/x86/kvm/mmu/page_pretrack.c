@@ -261,11 +261,16 @@ EXPORT_SYMBOL_GPL(__kvm_page_prewrite);
 bool __kvm_page_preexec(struct kvm_vcpu *vcpu)
 {
 	unsigned long rip = kvm_get_linear_rip(vcpu);
+	struct kvm_mmu *mmu = vcpu->arch.walk_mmu;
 	struct kvm_page_pretrack_node *n;
+	u64 access = PFERR_FETCH_MASK;
 	bool go_on = true;
 	gpa_t gpa;
 
-	gpa = kvm_mmu_gva_to_gpa_system(vcpu, rip, NULL);
+	/* As it is going to be fetched: SMAP hides what is the user's from anything else. */
+	if (kvm_x86_call(get_cpl)(vcpu) == 3)
+		access |= PFERR_USER_MASK;
+	gpa = mmu->gva_to_gpa(vcpu, mmu, rip, access, NULL);
 	/* The decoder is going to raise the fault. */
 	if (gpa == INVALID_GPA ||
 	    !kvm_page_is_pretracked(vcpu->kvm, gpa, KVM_PAGE_TRACK_PREEXEC))

@@ -192,6 +192,42 @@ TEST_F(vcpu, translate_gva)
 	}
 }
 
+/* A page that is the user's, in all four levels of the guest's page tables. */
+static vm_vaddr_t user_page(struct kvm_vm *vm)
+{
+	vm_vaddr_t gva = vm_vaddr_alloc_page(vm);
+	uint64_t table = vm->pgd, *entry;
+	int shift;
+
+	for (shift = 39; shift >= 12; shift -= 9) {
+		entry = (uint64_t *)addr_gpa2hva(vm, table) + (gva >> shift & 511);
+		*entry |= BIT(2);
+		table = *entry & GENMASK_ULL(51, 12);
+	}
+	return gva;
+}
+
+TEST_F(vcpu, smap_hides_nothing)
+{
+	struct machine *m = self->m;
+	vm_vaddr_t gva = user_page(m->vm);
+	struct kvm_sregs sregs;
+	int i;
+
+	TEST_REQUIRE(kvm_cpu_has(X86_FEATURE_SMAP));
+	for (i = 0; i < m->vcpus; i++) {
+		vcpu_sregs_get(m->cpu[i].vcpu, &sregs);
+		sregs.cr4 |= X86_CR4_SMAP;
+		vcpu_sregs_set(m->cpu[i].vcpu, &sregs);
+	}
+	machine_start(m);
+	for (i = 0; i < m->vcpus; i++) {
+		EXPECT_EQ(addr_gva2gpa(m->vm, gva), translate(m, i, gva));
+		EXPECT_EQ(addr_gva2gpa(m->vm, m->cpu[i].counter_gva),
+			  translate(m, i, m->cpu[i].counter_gva));
+	}
+}
+
 TEST_F(vcpu, wrong_arguments_are_refused)
 {
 	struct kvmi_pause_vcpu pause[] = {
