@@ -76,15 +76,25 @@ static bool kvmi_sock_has_room(struct socket *sock)
  */
 static int kvmi_sock_wait_room(struct kvmi *kvmi, int *waited)
 {
-	long left = 0;
+	wait_queue_head_t *queue = sk_sleep(kvmi->sock->sk);
+	DEFINE_WAIT_FUNC(wait, woken_wake_function);
+	long left = KVMI_RETRY_DELAY;
+	bool slept = false;
 
+	add_wait_queue(queue, &wait);
 	/* Room wakes up who sleeps interruptibly, which some signals prevent. */
-	if (signal_pending(current))
+	while (left && !signal_pending(current) && !kvmi_sock_has_room(kvmi->sock)) {
+		/* Not wait_event(): some sockets' poll() sleeps itself. */
+		left = wait_woken(&wait, TASK_INTERRUPTIBLE, left);
+		slept = true;
+	}
+	remove_wait_queue(queue, &wait);
+
+	/* A signal, or less room than it takes: trying again at once would spin. */
+	if (!slept) {
 		kvmi_sock_pause();
-	else
-		left = wait_event_interruptible_timeout(*sk_sleep(kvmi->sock->sk),
-							kvmi_sock_has_room(kvmi->sock),
-							KVMI_RETRY_DELAY);
+		left = 0;
+	}
 	*waited += clamp(KVMI_RETRY_DELAY - left, 1, KVMI_RETRY_DELAY);
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
