@@ -71,7 +71,8 @@ int kvmi_arch_update_watch(struct kvm_vcpu *vcpu)
 
 	if (vcpu->arch.guest_state_protected || !kvm_x86_call(introspect)(vcpu)) {
 		watch->events &= ~KVMI_ARCH_EVENTS;
-		memset(&watch->arch, 0, sizeof(watch->arch));
+		watch->arch.crs = 0;
+		bitmap_zero(watch->arch.msrs, 2 * KVMI_MSR_RANGE);
 		r = -KVM_EOPNOTSUPP;
 	}
 	kvm_cpuid_set_introspected(vcpu, watch->events & BIT_ULL(KVMI_EVENT_CPUID));
