@@ -91,8 +91,10 @@ static int kvm_page_pretrack_store(struct kvm *kvm, gfn_t gfn,
 {
 	void *entry = modes ? xa_mk_value(modes) : NULL;
 
+	/* Too many pages are an error of who watches them, and no end of the VM. */
 	return xa_err(xa_store(&kvm->arch.page_pretrack.pages, gfn, entry,
-			       GFP_KERNEL_ACCOUNT));
+			       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
+			       __GFP_NOWARN));
 }
 
 /*
