@@ -247,13 +247,11 @@ static inline bool kvmi_step_db(struct kvm_vcpu *vcpu, u64 *dr6)
 	return kvmi_steps(vcpu) && __kvmi_step_db(vcpu, dr6);
 }
 
-/* The CPU says that a step is done. Returns whether anybody steps. */
-static inline bool kvmi_step_trapped(struct kvm_vcpu *vcpu)
+/* The CPU says that a step is done. */
+static inline void kvmi_step_trapped(struct kvm_vcpu *vcpu)
 {
-	if (!kvmi_steps(vcpu))
-		return false;
-	__kvmi_step_trapped(vcpu);
-	return true;
+	if (kvmi_steps(vcpu))
+		__kvmi_step_trapped(vcpu);
 }
 
 /*

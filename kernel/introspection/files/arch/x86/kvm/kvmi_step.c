@@ -22,6 +22,7 @@
 #include "../../../virt/kvm/introspection/kvmi_int.h"
 #include "kvm_cache_regs.h"
 #include "kvmi.h"
+#include "mmu/page_pretrack.h"
 #include "x86.h"
 
 #define KVMI_INSN_SIZE	15
@@ -58,6 +59,9 @@ int kvmi_arch_update_debug(struct kvm_vcpu *vcpu)
 		vcpu->arch.switch_db_regs &= ~KVM_DEBUGREG_STEP;
 		/* The interrupts that have waited. */
 		kvm_make_request(KVM_REQ_EVENT, vcpu);
+		/* NMIs may be hardware's again; without any it would end a HLT. */
+		if (vcpu->arch.nmi_pending)
+			kvm_make_request(KVM_REQ_NMI, vcpu);
 	}
 	kvm_update_apicv_blockirq(vcpu->kvm);
 	return r;
@@ -85,7 +89,12 @@ int kvmi_arch_control_singlestep(struct kvm_vcpu *vcpu, const struct kvmi_job *j
  */
 void kvmi_arch_step_once(struct kvm_vcpu *vcpu)
 {
-	vcpu->introspection.watch->arch.step.once = true;
+	struct kvmi_watch *watch = vcpu->introspection.watch;
+
+	/* Or else it would be a step when the tool switches the event on later. */
+	if (!(watch->events & BIT_ULL(KVMI_EVENT_SINGLESTEP)))
+		return;
+	watch->arch.step.once = true;
 	kvmi_arch_update_debug(vcpu);
 }
 
@@ -118,7 +127,7 @@ static bool kvmi_is_prefix(u8 byte, bool long_mode)
 /**
  * kvmi_arch_opcode() - look at the instruction that comes next
  * @vcpu: the vCPU
- * @insn: 16 bytes for the instruction; behind what can be read there are zeroes
+ * @insn: 16 bytes for the instruction; behind what can be fetched there are zeroes
  *
  * Unlike the guest, this accesses no page that the tool is asked about.
  *
@@ -127,13 +136,12 @@ static bool kvmi_is_prefix(u8 byte, bool long_mode)
 int kvmi_arch_opcode(struct kvm_vcpu *vcpu, u8 *insn)
 {
 	unsigned long rip = kvm_get_linear_rip(vcpu);
-	struct x86_exception e;
 	int n = 0, part;
 	gpa_t gpa;
 
 	memset(insn, 0, KVMI_INSN_SIZE + 1);
 	while (n < KVMI_INSN_SIZE) {
-		gpa = kvm_mmu_gva_to_gpa_read(vcpu, rip + n, &e);
+		gpa = kvm_page_fetch_gpa(vcpu, rip + n);
 		part = min_t(int, KVMI_INSN_SIZE - n, PAGE_SIZE - offset_in_page(rip + n));
 		if (gpa == INVALID_GPA || kvm_vcpu_read_guest(vcpu, gpa, insn + n, part))
 			break;
@@ -349,8 +357,8 @@ int kvmi_step_int(struct kvm_vcpu *vcpu)
 		kvm_make_request(KVM_REQ_EVENT, vcpu);
 		return 1;
 	default:
-		/* Somebody has just changed it. */
-		return 1;
+		/* Somebody has just changed it: do what is there now. */
+		return kvm_emulate_instruction(vcpu, 0);
 	}
 }
 EXPORT_SYMBOL_GPL(kvmi_step_int);

@@ -11,6 +11,7 @@
 #include "../../../virt/kvm/introspection/kvmi_int.h"
 #include "kvm_cache_regs.h"
 #include "kvmi.h"
+#include "mmu/page_pretrack.h"
 #include "x86.h"
 
 /* Exceptions that every CPU has; VM entry fails with what is none. */
@@ -47,7 +48,8 @@ int kvmi_arch_inject_exception(struct kvm_vcpu *vcpu, const struct kvmi_job *job
 	const struct kvmi_inject_exception *arg = kvmi_vcpu_arg(job->in);
 	struct kvmi_watch *watch;
 
-	if (vcpu->arch.guest_state_protected)
+	/* What a nested guest gets is between that and its hypervisor. */
+	if (vcpu->arch.guest_state_protected || is_guest_mode(vcpu))
 		return -KVM_EOPNOTSUPP;
 	if (!kvmi_may_inject(vcpu, arg))
 		return -KVM_EINVAL;
@@ -72,8 +74,6 @@ static void kvmi_setup_trap(struct kvm_vcpu *vcpu, struct kvmi_event_trap *trap)
 	const struct kvm_queued_exception *ex = &vcpu->arch.exception;
 
 	trap->cr2 = vcpu->arch.cr2;
-	if (vcpu->arch.exception_vmexit.pending)
-		ex = &vcpu->arch.exception_vmexit;
 	if (ex->pending || ex->injected) {
 		trap->vector = ex->vector;
 		trap->error_code = ex->has_error_code ? ex->error_code : 0;
@@ -109,13 +109,16 @@ bool kvmi_arch_inject(struct kvm_vcpu *vcpu)
 		return false;
 
 	watch->arch.inject = false;
-	/* It was reset meanwhile. */
-	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
-	    vcpu->arch.mp_state != KVM_MP_STATE_HALTED)
+	/* It was reset meanwhile, or a nested guest's state was loaded. */
+	if (is_guest_mode(vcpu) || (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE &&
+				    vcpu->arch.mp_state != KVM_MP_STATE_HALTED))
 		return false;
 
-	if (!kvm_is_exception_pending(vcpu) && !kvm_event_needs_reinjection(vcpu))
+	if (!kvm_is_exception_pending(vcpu) && !kvm_event_needs_reinjection(vcpu)) {
+		/* The last exit need not have been at the INT3 or INTO. */
+		kvm_x86_call(forget_next_rip)(vcpu);
 		kvmi_step_exception(vcpu, what->nr, what->error_code, what->address);
+	}
 	if (!(watch->events & BIT_ULL(KVMI_EVENT_TRAP)))
 		return false;
 	kvmi_setup_trap(vcpu, &event.data.trap);
@@ -136,7 +139,6 @@ int kvmi_arch_debug_exit(struct kvm_vcpu *vcpu)
 
 bool __kvmi_breakpoint(struct kvm_vcpu *vcpu, u8 insn_len)
 {
-	struct x86_exception e;
 	struct kvmi_vcpu_event event = {
 		.id = KVMI_EVENT_BREAKPOINT,
 		.size = sizeof(event.data.breakpoint),
@@ -146,7 +148,7 @@ bool __kvmi_breakpoint(struct kvm_vcpu *vcpu, u8 insn_len)
 
 	/* What a nested guest does is between that and its hypervisor. */
 	if (kvmi_wants_breakpoints(vcpu) && !is_guest_mode(vcpu)) {
-		event.data.breakpoint.gpa = kvm_mmu_gva_to_gpa_read(vcpu, event.rip, &e);
+		event.data.breakpoint.gpa = kvm_page_fetch_gpa(vcpu, event.rip);
 		if (kvmi_vcpu_ask(vcpu, &event))
 			return true;
 	}

@@ -255,6 +255,25 @@ bool __kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
 }
 EXPORT_SYMBOL_GPL(__kvm_page_prewrite);
 
+/**
+ * kvm_page_fetch_gpa() - where the guest fetches an instruction from
+ * @vcpu: the vCPU
+ * @gva: linear address of the instruction
+ *
+ * Code need not be readable (PKU), nor to the kernel if it is the user's (SMAP).
+ *
+ * Return: its physical address, or INVALID_GPA if fetching it is a fault.
+ */
+gpa_t kvm_page_fetch_gpa(struct kvm_vcpu *vcpu, gva_t gva)
+{
+	struct kvm_mmu *mmu = vcpu->arch.walk_mmu;
+	u64 access = PFERR_FETCH_MASK;
+
+	if (kvm_x86_call(get_cpl)(vcpu) == 3)
+		access |= PFERR_USER_MASK;
+	return mmu->gva_to_gpa(vcpu, mmu, gva, access, NULL);
+}
+
 /*
  * An instruction may go on in the next page. That is for who decodes it to
  * find, who has no way to stop; it is no way around, since whoever is interested
@@ -263,16 +282,10 @@ EXPORT_SYMBOL_GPL(__kvm_page_prewrite);
 bool __kvm_page_preexec(struct kvm_vcpu *vcpu)
 {
 	unsigned long rip = kvm_get_linear_rip(vcpu);
-	struct kvm_mmu *mmu = vcpu->arch.walk_mmu;
+	gpa_t gpa = kvm_page_fetch_gpa(vcpu, rip);
 	struct kvm_page_pretrack_node *n;
-	u64 access = PFERR_FETCH_MASK;
 	bool go_on = true;
-	gpa_t gpa;
 
-	/* As it is going to be fetched: SMAP hides what is the user's from anything else. */
-	if (kvm_x86_call(get_cpl)(vcpu) == 3)
-		access |= PFERR_USER_MASK;
-	gpa = mmu->gva_to_gpa(vcpu, mmu, rip, access, NULL);
 	/* The decoder is going to raise the fault. */
 	if (gpa == INVALID_GPA ||
 	    !kvm_page_is_pretracked(vcpu->kvm, gpa, KVM_PAGE_TRACK_PREEXEC))

@@ -55,6 +55,7 @@ bool __kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
 			 const u8 *new, int bytes);
 bool __kvm_page_preexec(struct kvm_vcpu *vcpu);
 void __kvm_page_executed(struct kvm_vcpu *vcpu, bool more);
+gpa_t kvm_page_fetch_gpa(struct kvm_vcpu *vcpu, gva_t gva);
 
 /* Whether any page is watched: all that it costs who watches none. */
 static inline bool kvm_page_pretrack_any(struct kvm *kvm)

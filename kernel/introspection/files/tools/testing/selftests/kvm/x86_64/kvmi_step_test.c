@@ -218,6 +218,9 @@ TEST_F(step, after_a_page_event)
 	EXPECT_EQ(0, set_access(m, gpa, RWX));
 	answer_pf(m, &event, KVMI_EVENT_ACTION_CONTINUE, NULL);
 	expect_silence(m);
+	/* Nor later. */
+	EXPECT_EQ(0, control_events(m, self->vcpu, KVMI_EVENT_SINGLESTEP, 1));
+	expect_silence(m);
 }
 
 TEST_F(step, watched_code_is_stepped_through)
