@@ -30,6 +30,7 @@ struct _WardDomain {
     guint sync_running : 1;
     guint sync_again : 1;   /* another pass, when the running one ends */
     guint sync_libvirt : 1; /* the next pass reads libvirt */
+    guint sync_asked : 1;   /* it was ever to be read from libvirt */
     guint sync_reads : 1;   /* the running pass has asked libvirt, which has not answered */
     guint sync_held : 1;    /* the running pass waits for the early one: see ward-hook.c */
 

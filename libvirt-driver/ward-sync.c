@@ -406,7 +406,12 @@ ward_sync(WardManager *self, WardDomain *domain, WardSyncScope scope, GTask *tas
         domain->waiting = g_ptr_array_new_with_free_func(g_object_unref);
     if (task)
         g_ptr_array_add(domain->waiting, task);
-    domain->sync_libvirt |= scope == WARD_SYNC_LIBVIRT;
+    if (scope == WARD_SYNC_LIBVIRT) {
+        /* Something has happened since it was listed: it may have another ID now, or none. */
+        if (domain->sync_asked)
+            ward_domain_set_listed(domain, NULL);
+        domain->sync_asked = domain->sync_libvirt = TRUE;
+    }
     domain->sync_again = TRUE;
     if (!domain->sync_running)
         start_pass(self, domain);

@@ -321,6 +321,34 @@ test_failed_reading_is_repeated(Fixture *f, gconstpointer data)
 }
 
 static void
+on_synced(GObject *source, GAsyncResult *result, gpointer user_data)
+{
+    *(gboolean *)user_data = TRUE;
+}
+
+/* Listed while it ran, and stopped before its turn to be read. */
+static void
+test_listed_domain_may_have_stopped(Fixture *f, gconstpointer data)
+{
+    gboolean synced = FALSE;
+    virDomainPtr listed;
+
+    define(f, PROTECTION("<ward:isolation state='on'/>"));
+    g_assert_cmpint(virDomainCreate(f->dom), ==, 0);
+    WAIT(find(f) && g_str_equal(status(f), "protected"));
+    listed = virDomainLookupByUUIDString(f->conn, f->uuid);
+    g_assert_cmpint(virDomainDestroy(f->dom), ==, 0);
+    WAIT(g_str_equal(status(f), "pending"));
+    g_assert_cmpuint(virDomainGetID(listed), !=, (unsigned int)-1);
+
+    ward_domain_set_listed(find(f), listed);
+    ward_sync(f->manager, find(f), WARD_SYNC_LIBVIRT, g_task_new(NULL, NULL, on_synced, &synced));
+    WAIT(synced);
+    g_assert_cmpstr(status(f), ==, "pending");
+    g_assert_cmpint(ward_domain_get_id(find(f)), ==, -1);
+}
+
+static void
 test_reboot_makes_a_job(Fixture *f, gconstpointer data)
 {
     g_autoptr(GError) error = NULL;
@@ -504,6 +532,7 @@ main(int argc, char **argv)
     ADD("/manager/unknown-flags-are-refused", test_unknown_flags_are_refused);
     ADD("/manager/bad-metadata-keeps-what-is-in-force", test_bad_metadata_keeps_what_is_in_force);
     ADD("/manager/failed-reading-is-repeated", test_failed_reading_is_repeated);
+    ADD("/manager/listed-domain-may-have-stopped", test_listed_domain_may_have_stopped);
     ADD("/manager/reboot-makes-a-job", test_reboot_makes_a_job);
     ADD("/manager/restart-finds-the-same-machine", test_restart_finds_the_same_machine);
     ADD("/manager/failed-teardown-says-so", test_failed_teardown_says_so);
