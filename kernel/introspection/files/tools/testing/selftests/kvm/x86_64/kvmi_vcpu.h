@@ -168,9 +168,8 @@ static inline uint64_t cpu_count(struct cpu *cpu)
 	return READ_ONCE(*cpu->counter);
 }
 
-static inline void cpu_wait_counting(struct cpu *cpu)
+static inline void cpu_wait_counting_from(struct cpu *cpu, uint64_t before)
 {
-	uint64_t before = cpu_count(cpu);
 	struct kvm_run *run = cpu->vcpu->run;
 
 	wait_until(cpu_count(cpu) != before || READ_ONCE(cpu->ended));
@@ -178,6 +177,11 @@ static inline void cpu_wait_counting(struct cpu *cpu)
 		    "a vCPU does not count, KVM_RUN returned %s (%llx %llx)",
 		    exit_reason_str(run->exit_reason), run->hw.hardware_exit_reason,
 		    run->internal.data[0]);
+}
+
+static inline void cpu_wait_counting(struct cpu *cpu)
+{
+	cpu_wait_counting_from(cpu, cpu_count(cpu));
 }
 
 static inline bool cpu_stands_still(struct cpu *cpu)
@@ -188,14 +192,18 @@ static inline bool cpu_stands_still(struct cpu *cpu)
 	return cpu_count(cpu) == before;
 }
 
+/* A guest that halts may have counted for the last time before anybody looks. */
 static inline void machine_start(struct machine *m)
 {
+	uint64_t before[MAX_VCPUS];
 	int i;
 
-	for (i = 0; i < m->vcpus; i++)
+	for (i = 0; i < m->vcpus; i++) {
+		before[i] = cpu_count(&m->cpu[i]);
 		cpu_start(&m->cpu[i]);
+	}
 	for (i = 0; i < m->vcpus; i++)
-		cpu_wait_counting(&m->cpu[i]);
+		cpu_wait_counting_from(&m->cpu[i], before[i]);
 }
 
 static inline void machine_wait_counting(struct machine *m)
@@ -218,13 +226,28 @@ static inline void machine_destroy(struct machine *m)
 	free(m);
 }
 
+/* A vCPU that has ended is why a tool waits in vain. */
+static inline void receive_part(struct machine *m, void *part, size_t size)
+{
+	ssize_t n = recv(m->tool, part, size, MSG_WAITALL);
+	struct kvm_run *run;
+	int i;
+
+	if (n == size)
+		return;
+	for (i = 0; i < m->vcpus; i++) {
+		run = m->cpu[i].vcpu->run;
+		if (READ_ONCE(m->cpu[i].ended))
+			pr_info("vCPU %d has ended: %s\n", i, exit_reason_str(run->exit_reason));
+	}
+	TEST_FAIL("%zd of %zu bytes from the kernel: %s", n, size, strerror(errno));
+}
+
 static inline void receive(struct machine *m, struct message *message)
 {
-	TEST_ASSERT(recv(m->tool, &message->hdr, sizeof(message->hdr), MSG_WAITALL) ==
-		    sizeof(message->hdr), "no message: %s", strerror(errno));
+	receive_part(m, &message->hdr, sizeof(message->hdr));
 	TEST_ASSERT(message->hdr.size <= sizeof(message->raw), "a message too large");
-	TEST_ASSERT(recv(m->tool, message->raw, message->hdr.size, MSG_WAITALL) ==
-		    message->hdr.size, "half a message");
+	receive_part(m, message->raw, message->hdr.size);
 }
 
 /* The next reply; events that come first are kept. */
