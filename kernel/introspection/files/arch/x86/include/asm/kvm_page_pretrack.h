@@ -63,11 +63,13 @@ struct kvm_page_pretrack_change {
 /**
  * struct kvm_page_pretrack - pages of a VM that are watched
  * @pages: what is watched of a page, by its gfn
- * @lock: serializes changes of @pages and of @nodes
+ * @modes: all that is or has been watched of them, 0 if there are none
+ * @lock: serializes changes of @pages, @modes and @nodes
  * @nodes: whom to call before accesses; read with kvm->srcu held
  */
 struct kvm_page_pretrack {
 	struct xarray pages;
+	unsigned int modes;
 	struct mutex lock;	/* serializes changes */
 	struct hlist_head nodes;
 };

@@ -131,11 +131,12 @@ int kvm_page_pretrack_set(struct kvm *kvm,
 			  const struct kvm_page_pretrack_change *changes,
 			  unsigned int count)
 {
+	struct kvm_page_pretrack *pretrack = &kvm->arch.page_pretrack;
 	gfn_t start = 0, end = 0;
 	unsigned int i;
 	int r = 0;
 
-	mutex_lock(&kvm->arch.page_pretrack.lock);
+	mutex_lock(&pretrack->lock);
 	for (i = 0; i < count; i++) {
 		gfn_t gfn = changes[i].gfn;
 
@@ -146,6 +147,7 @@ int kvm_page_pretrack_set(struct kvm *kvm,
 		}
 		if (kvm_page_pretrack_modes(kvm, gfn) == changes[i].modes)
 			continue;
+		WRITE_ONCE(pretrack->modes, pretrack->modes | changes[i].modes);
 		r = kvm_page_pretrack_store(kvm, gfn, changes[i].modes);
 		if (r)
 			break;
@@ -158,7 +160,9 @@ int kvm_page_pretrack_set(struct kvm *kvm,
 	}
 	if (end)
 		kvm_page_pretrack_zap(kvm, start, end);
-	mutex_unlock(&kvm->arch.page_pretrack.lock);
+	if (xa_empty(&pretrack->pages))
+		WRITE_ONCE(pretrack->modes, 0);
+	mutex_unlock(&pretrack->lock);
 	return r;
 }
 
@@ -173,21 +177,23 @@ int kvm_page_pretrack_set(struct kvm *kvm,
  */
 void kvm_page_pretrack_clear(struct kvm *kvm)
 {
+	struct kvm_page_pretrack *pretrack = &kvm->arch.page_pretrack;
 	gfn_t start = 0, end = 0;
 	unsigned long gfn;
 	void *entry;
 
-	mutex_lock(&kvm->arch.page_pretrack.lock);
-	xa_for_each(&kvm->arch.page_pretrack.pages, gfn, entry) {
-		xa_erase(&kvm->arch.page_pretrack.pages, gfn);
+	mutex_lock(&pretrack->lock);
+	xa_for_each(&pretrack->pages, gfn, entry) {
+		xa_erase(&pretrack->pages, gfn);
 		if (!end)
 			start = gfn;
 		end = gfn + 1;
 		cond_resched();
 	}
+	WRITE_ONCE(pretrack->modes, 0);
 	if (end)
 		kvm_page_pretrack_zap(kvm, start, end);
-	mutex_unlock(&kvm->arch.page_pretrack.lock);
+	mutex_unlock(&pretrack->lock);
 }
 
 static struct hlist_head *kvm_pretrack_nodes(struct kvm *kvm)
@@ -222,9 +228,13 @@ void kvm_page_pretrack_create_slot(struct kvm *kvm,
 	srcu_read_unlock(&kvm->srcu, idx);
 }
 
-static bool kvm_page_is_pretracked(struct kvm *kvm, gpa_t gpa, unsigned int mode)
+static bool kvm_page_is_pretracked(struct kvm_vcpu *vcpu, gpa_t gpa,
+				   unsigned int mode)
 {
-	return __kvm_page_pretrack_modes(kvm, gpa_to_gfn(gpa)) & mode;
+	if (!(__kvm_page_pretrack_modes(vcpu->kvm, gpa_to_gfn(gpa)) & mode))
+		return false;
+	vcpu->arch.page_pretracked = true;
+	return true;
 }
 
 bool __kvm_page_preread(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva, u8 *new,
@@ -233,7 +243,7 @@ bool __kvm_page_preread(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva, u8 *new,
 	struct kvm_page_pretrack_node *n;
 	bool go_on = true;
 
-	if (!kvm_page_is_pretracked(vcpu->kvm, gpa, KVM_PAGE_TRACK_PREREAD))
+	if (!kvm_page_is_pretracked(vcpu, gpa, KVM_PAGE_TRACK_PREREAD))
 		return true;
 	kvm_for_each_pretrack_node(vcpu->kvm, n)
 		go_on &= n->preread(vcpu, gpa, gva, new, bytes, n, data_ready);
@@ -247,7 +257,7 @@ bool __kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
 	struct kvm_page_pretrack_node *n;
 	bool go_on = true;
 
-	if (!kvm_page_is_pretracked(vcpu->kvm, gpa, KVM_PAGE_TRACK_PREWRITE))
+	if (!kvm_page_is_pretracked(vcpu, gpa, KVM_PAGE_TRACK_PREWRITE))
 		return true;
 	kvm_for_each_pretrack_node(vcpu->kvm, n)
 		go_on &= n->prewrite(vcpu, gpa, gva, new, bytes, n);
@@ -288,7 +298,7 @@ bool __kvm_page_preexec(struct kvm_vcpu *vcpu)
 
 	/* The decoder is going to raise the fault. */
 	if (gpa == INVALID_GPA ||
-	    !kvm_page_is_pretracked(vcpu->kvm, gpa, KVM_PAGE_TRACK_PREEXEC))
+	    !kvm_page_is_pretracked(vcpu, gpa, KVM_PAGE_TRACK_PREEXEC))
 		return true;
 	kvm_for_each_pretrack_node(vcpu->kvm, n)
 		go_on &= n->preexec(vcpu, gpa, rip, n);
@@ -299,6 +309,7 @@ void __kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
 {
 	struct kvm_page_pretrack_node *n;
 
+	vcpu->arch.page_pretracked = false;
 	kvm_for_each_pretrack_node(vcpu->kvm, n)
 		n->executed(vcpu, more, n);
 }

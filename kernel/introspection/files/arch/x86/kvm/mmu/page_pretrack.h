@@ -57,10 +57,17 @@ bool __kvm_page_preexec(struct kvm_vcpu *vcpu);
 void __kvm_page_executed(struct kvm_vcpu *vcpu, bool more);
 gpa_t kvm_page_fetch_gpa(struct kvm_vcpu *vcpu, gva_t gva);
 
-/* Whether any page is watched: all that it costs who watches none. */
-static inline bool kvm_page_pretrack_any(struct kvm *kvm)
+/* Whether any page is watched for this: all that it costs who watches none. */
+static inline bool kvm_page_pretrack_any(struct kvm *kvm, unsigned int modes)
 {
-	return !xa_empty(&kvm->arch.page_pretrack.pages);
+	return READ_ONCE(kvm->arch.page_pretrack.modes) & modes;
+}
+
+/* The emulation of an instruction has come to an end other than a "not now". */
+static inline void kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
+{
+	if (vcpu->arch.page_pretracked)
+		__kvm_page_executed(vcpu, more);
 }
 
 #else /* !CONFIG_KVM_PAGE_PRETRACK */
@@ -108,11 +115,11 @@ static inline bool __kvm_page_preexec(struct kvm_vcpu *vcpu)
 	return true;
 }
 
-static inline void __kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
+static inline void kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
 {
 }
 
-static inline bool kvm_page_pretrack_any(struct kvm *kvm)
+static inline bool kvm_page_pretrack_any(struct kvm *kvm, unsigned int modes)
 {
 	return false;
 }
@@ -122,13 +129,14 @@ static inline bool kvm_page_pretrack_any(struct kvm *kvm)
 /* KVM_PAGE_TRACK_PRE* of a page, 0 if it is not watched. */
 static inline unsigned int kvm_page_pretrack_modes(struct kvm *kvm, gfn_t gfn)
 {
-	return kvm_page_pretrack_any(kvm) ? __kvm_page_pretrack_modes(kvm, gfn) : 0;
+	return kvm_page_pretrack_any(kvm, KVM_PAGE_TRACK_PRE) ?
+	       __kvm_page_pretrack_modes(kvm, gfn) : 0;
 }
 
 /* Whether a page is watched among those that a mapping of @level covers. */
 static inline bool kvm_page_pretrack_within(struct kvm *kvm, gfn_t gfn, int level)
 {
-	return kvm_page_pretrack_any(kvm) &&
+	return kvm_page_pretrack_any(kvm, KVM_PAGE_TRACK_PRE) &&
 	       __kvm_page_pretrack_within(kvm, gfn, level);
 }
 
@@ -136,14 +144,14 @@ static inline bool kvm_page_preread(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
 				    u8 *new, int bytes, bool *data_ready)
 {
 	*data_ready = false;
-	return !kvm_page_pretrack_any(vcpu->kvm) ||
+	return !kvm_page_pretrack_any(vcpu->kvm, KVM_PAGE_TRACK_PREREAD) ||
 	       __kvm_page_preread(vcpu, gpa, gva, new, bytes, data_ready);
 }
 
 static inline bool kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
 				     const u8 *new, int bytes)
 {
-	return !kvm_page_pretrack_any(vcpu->kvm) ||
+	return !kvm_page_pretrack_any(vcpu->kvm, KVM_PAGE_TRACK_PREWRITE) ||
 	       __kvm_page_prewrite(vcpu, gpa, gva, new, bytes);
 }
 
@@ -164,14 +172,8 @@ static inline bool kvm_page_preaccess(struct kvm_vcpu *vcpu, gpa_t gpa,
 /* Before the instruction at the vCPU's RIP is emulated. */
 static inline bool kvm_page_preexec(struct kvm_vcpu *vcpu)
 {
-	return !kvm_page_pretrack_any(vcpu->kvm) || __kvm_page_preexec(vcpu);
-}
-
-/* The emulation of an instruction has come to an end other than a "not now". */
-static inline void kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
-{
-	if (kvm_page_pretrack_any(vcpu->kvm))
-		__kvm_page_executed(vcpu, more);
+	return !kvm_page_pretrack_any(vcpu->kvm, KVM_PAGE_TRACK_PREEXEC) ||
+	       __kvm_page_preexec(vcpu);
 }
 
 #endif /* __KVM_X86_PAGE_PRETRACK_H */
