@@ -41,8 +41,8 @@ gdb_answer(int fd, char *answer, size_t size)
     return length - 3;
 }
 
-static size_t
-gdb_ask(int fd, const char *command, char *answer, size_t size)
+static void
+gdb_send(int fd, const char *command)
 {
     char packet[64];
     unsigned char sum = 0;
@@ -50,7 +50,19 @@ gdb_ask(int fd, const char *command, char *answer, size_t size)
     for (const char *c = command; *c; c++)
         sum += *c;
     write_all(fd, packet, snprintf(packet, sizeof(packet), "$%s#%02x", command, sum));
-    return gdb_answer(fd, answer, size);
+}
+
+/* That the guest has stopped because we are here, is told at some time: it is no answer. */
+static size_t
+gdb_ask(int fd, const char *command, char *answer, size_t size)
+{
+    size_t length;
+
+    gdb_send(fd, command);
+    do {
+        length = gdb_answer(fd, answer, size);
+    } while (length && strstr(answer, "$T"));
+    return length;
 }
 
 static long long
@@ -79,7 +91,8 @@ gdb_stop(int fd, const char *how)
 {
     char answer[2 * PAGE];
 
-    if (gdb_ask(fd, how, answer, sizeof(answer)) == 0)
+    gdb_send(fd, how);
+    if (gdb_answer(fd, answer, sizeof(answer)) == 0)
         return false;
     errno = EPROTO;
     if (!strstr(answer, "T05"))
@@ -146,7 +159,8 @@ main(int argc, char **argv)
     if (connect(fd, (struct sockaddr *)&address, sizeof(address)) < 0)
         die(argv[2]);
     setsockopt(fd, SOL_SOCKET, SO_RCVTIMEO, &limit, sizeof(limit));
-    gdb_ask(fd, "?", answer, sizeof(answer));
+    gdb_send(fd, "?");
+    gdb_answer(fd, answer, sizeof(answer));
     if (read) {
         /* Physical addresses, as a tool reads them. */
         gdb_ask(fd, "Qqemu.PhyMemMode:1", answer, sizeof(answer));

@@ -118,7 +118,7 @@ def measure_pmemsave(name, size, count, runs):
 
 def gdb(*words):
     command = [os.path.join(BUILD, "bench/bench-gdb"), *(str(word) for word in words)]
-    return subprocess.run(command, capture_output=True, text=True, check=True).stdout.split()
+    return subprocess.run(command, stdout=subprocess.PIPE, text=True, check=True).stdout.split()
 
 
 def gdb_read(name, pages, runs):
