@@ -8,7 +8,7 @@ DESTDIR ?=
 
 deps = tests/deps tests/deps.list
 # All that is tested in user space alone needs no kernel, and no other machine.
-kernel_deps = $(if $(filter teardown control introspection trustdomain lab,$(or $(SUITE),lab)),kernel/deps.list tests/deps-s390x.list)
+kernel_deps = $(if $(filter teardown control introspection trustdomain isolation lab,$(or $(SUITE),lab)),kernel/deps.list tests/deps-s390x.list)
 
 .PHONY: help demo check bench install clean kernel kernel-series lab
 
@@ -16,7 +16,7 @@ help:
 	@echo 'make demo               show virtward protecting a real libvirt domain'
 	@echo 'make check              build it and run every test'
 	@echo 'make check SUITE=user   run the tests of one suite: user, teardown, trustdomain,'
-	@echo '                        control, introspection'
+	@echo '                        control, introspection, isolation'
 	@echo 'make bench              compare it with libvirt-dbus and others; admission; count calls'
 	@echo 'make kernel             build the patched kernels'
 	@echo 'make kernel-series      write the patches as mails to $(BUILDDIR)/kernel-series'

@@ -44,7 +44,7 @@ ward_actual_is_off(const WardActual *self)
            !teardown->exit_helper && !teardown->last_failed &&
            self->trustdomain.state == WARD_TRUSTDOMAIN_NONE && !self->trustdomain.leak &&
            !self->introspection.attached && !self->introspection.broken &&
-           self->isolation.state == WARD_ISOLATION_OFF && !self->isolation.entries_unrestricted;
+           self->isolation.state == WARD_ISOLATION_OFF && !self->isolation.violations;
 }
 
 WardActual *

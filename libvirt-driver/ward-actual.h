@@ -128,7 +128,9 @@ typedef enum {
 
 typedef struct {
     WardIsolationState state;
-    guint64 entries_unrestricted; /* since the domain started, while isolation was on */
+    gboolean broken;     /* it is on, and the guest was entered without it all the same */
+    gboolean from_start; /* it is on, and the guest was never entered without it */
+    guint64 violations;  /* since the domain started: entries without it while it was on */
 } WardIsolationActual;
 
 typedef struct {

@@ -426,7 +426,7 @@ prove_one(WardPass *self,
     if (common->status != WARD_STATUS_ACTIVE)
         return refuse_or_warn(self, protection, common->reason ? common->reason : "not in force",
                               warnings, error);
-    if (!iface->prove || iface->prove(self->provider, target, protection, &local))
+    if (!iface->prove || iface->prove(self->provider, target, self->wanted, protection, &local))
         return TRUE;
     return refuse_or_warn(self, protection, local->message, warnings, error);
 }
@@ -465,11 +465,15 @@ GVariant *
 ward_pass_isolation_statistics(WardPass *self, GError **error)
 {
     WardProviderInterface *iface = WARD_PROVIDER_GET_IFACE(self->provider);
+    WardIsolationStatistics statistics = {0};
     WardTarget target;
 
     fill_target(self, &target);
-    if (iface->isolation_statistics)
-        return iface->isolation_statistics(self->provider, &target, error);
+    if (iface->isolation_statistics) {
+        if (!iface->isolation_statistics(self->provider, &target, &statistics, error))
+            return NULL;
+        return ward_isolation_statistics_to_variant(&statistics);
+    }
     g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED,
                 "domain '%s': the provider '%s' has no isolation statistics", self->name,
                 iface->name);

@@ -80,6 +80,31 @@ ward_support_set(WardSupport *self, gboolean supported, const char *format, ...)
     va_end(args);
 }
 
+GVariant *
+ward_isolation_statistics_to_variant(const WardIsolationStatistics *self)
+{
+    const struct {
+        const char *name;
+        guint64 value;
+    } numbers[] = {
+        {"time", self->time_us},
+        {"entries-restricted", self->entries_restricted},
+        {"entries-unrestricted", self->entries_unrestricted},
+        {"violations", self->violations},
+        {"exits-fault", self->exits_fault},
+        {"exits-schedule", self->exits_schedule},
+        {"exits-userspace", self->exits_userspace},
+        {"exits-explicit", self->exits_explicit},
+        {"flushes", self->flushes},
+    };
+    GVariantBuilder builder;
+
+    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{st}"));
+    for (gsize i = 0; i < G_N_ELEMENTS(numbers); i++)
+        g_variant_builder_add(&builder, "{st}", numbers[i].name, numbers[i].value);
+    return g_variant_builder_end(&builder);
+}
+
 void
 ward_target_get_uuid(const WardTarget *self, guint8 uuid[16])
 {

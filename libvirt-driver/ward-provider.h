@@ -65,6 +65,22 @@ typedef struct {
     guint64 reply_times[WARD_INTROSPECTION_REPLY_TIMES];
 } WardIntrospectionStatistics;
 
+/* How a domain's guest was entered and left, since the domain was started. */
+typedef struct {
+    guint64 time_us; /* of the monotonic clock: when this was read */
+    guint64 entries_restricted;
+    guint64 entries_unrestricted; /* whether isolation was on or off */
+    guint64 violations;           /* those of them while it was on */
+    guint64 exits_fault;          /* these four: what ended the restricted address space */
+    guint64 exits_schedule;
+    guint64 exits_userspace;
+    guint64 exits_explicit;
+    guint64 flushes;
+} WardIsolationStatistics;
+
+/* Name to counter, guint64 in an a{st}; a floating reference. */
+GVariant *ward_isolation_statistics_to_variant(const WardIsolationStatistics *self);
+
 #define WARD_TYPE_PROVIDER (ward_provider_get_type())
 G_DECLARE_INTERFACE(WardProvider, ward_provider, WARD, PROVIDER, GObject)
 
@@ -93,9 +109,10 @@ struct _WardProviderInterface {
     gboolean (*is_ready)(WardProvider *self, const WardTarget *target);
 
     /* The domain's vCPUs are about to be reported as running: did @protection hold before the
-     * first of them entered the guest? */
+     * first of them entered the guest? @wanted has it. */
     gboolean (*prove)(WardProvider *self,
                       const WardTarget *target,
+                      const WardSettings *wanted,
                       WardProtection protection,
                       GError **error);
 
@@ -169,8 +186,10 @@ struct _WardProviderInterface {
                                const WardTarget *target,
                                WardIsolationActual *actual,
                                GError **error);
-    /* Name to counter, guint64 in a GVariant a{st}; a floating reference. */
-    GVariant *(*isolation_statistics)(WardProvider *self, const WardTarget *target, GError **error);
+    gboolean (*isolation_statistics)(WardProvider *self,
+                                     const WardTarget *target,
+                                     WardIsolationStatistics *statistics,
+                                     GError **error);
 };
 
 /*

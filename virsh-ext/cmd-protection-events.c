@@ -68,7 +68,7 @@ static const EventType types[] = {
     {"isolation-violation",
      WARD_DBUS_INTERFACE_ISOLATION,
      "Violation",
-     {{"entriesUnrestricted", "entries", DETAIL_NUMBER}}},
+     {{"violations", "violations", DETAIL_NUMBER}}},
 };
 
 typedef struct {

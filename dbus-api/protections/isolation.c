@@ -93,7 +93,8 @@ update(GDBusInterfaceSkeleton *skeleton, WardDomain *domain)
     const WardIsolationActual *actual = &ward_domain_get_actual(domain)->isolation;
 
     g_object_set(skeleton, "wanted", wanted ? (wanted->on ? "on" : "off") : "", "state",
-                 ward_isolation_state_to_string(actual->state), NULL);
+                 ward_isolation_state_to_string(actual->state), "from-start", actual->from_start,
+                 "violations", actual->violations, NULL);
 }
 
 static GVariant *

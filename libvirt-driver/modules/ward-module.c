@@ -19,7 +19,9 @@ ward_module_get(WardProtection protection)
 gboolean
 ward_module_check(const WardModule *self, const WardModuleContext *context, GError **error)
 {
-    if (!context->support->supported) {
+    gboolean needed = !self->needs_host || self->needs_host(context->wanted);
+
+    if (needed && !context->support->supported) {
         g_set_error(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED, "%s: %s",
                     ward_protection_to_string(self->protection), context->support->reason);
         return FALSE;

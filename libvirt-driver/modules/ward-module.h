@@ -47,6 +47,9 @@ typedef struct {
 typedef struct {
     WardProtection protection;
 
+    /* Does what is wanted need a host that has the protection? NULL: always. */
+    gboolean (*needs_host)(const WardSettings *wanted);
+
     /* Can what is wanted be had on this host, for this domain? The core has already asked
      * context->support. NULL: always. */
     gboolean (*check)(const WardModuleContext *context, GError **error);
@@ -76,7 +79,7 @@ extern const WardModule ward_isolation_module;
 
 const WardModule *ward_module_get(WardProtection protection);
 
-/* support, then the module's own check. */
+/* support, if it is needed, then the module's own check. */
 gboolean
 ward_module_check(const WardModule *self, const WardModuleContext *context, GError **error);
 

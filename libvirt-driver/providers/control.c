@@ -9,6 +9,7 @@
  * everything that counts, so a daemon that starts anew opens it again and finds all as it was.
  */
 #include "control-introspection.h"
+#include "control-isolation.h"
 #include "control-teardown.h"
 #include "control-trustdomain.h"
 #include "control-vm.h"
@@ -166,6 +167,24 @@ probe_trustdomain(WardProvider *provider, const char *capabilities, WardSupport 
     ward_support_set(support, TRUE, "QEMU's and libvirt's own TDX, on the patched kernel");
 }
 
+/* A kernel without it is as good as an unpatched one, whose reason says what there is instead. */
+static void
+probe_isolation(WardProvider *provider, WardSupport *support)
+{
+    g_autoptr(GError) error = NULL;
+
+    switch (ward_control_isolation_ask(&error)) {
+    case WARD_CONTROL_ISOLATION_ENABLED:
+        ward_support_set(support, TRUE, "the patched kernel's address space isolation (ASI)");
+        break;
+    case WARD_CONTROL_ISOLATION_ABSENT:
+        ward_provider_probe(get_stock(provider), WARD_PROTECTION_ISOLATION, NULL, support);
+        break;
+    default:
+        ward_support_set(support, FALSE, "%s", error->message);
+    }
+}
+
 static void
 probe(WardProvider *provider,
       WardProtection protection,
@@ -178,8 +197,8 @@ probe(WardProvider *provider,
         probe_teardown(provider, support);
     else if (protection == WARD_PROTECTION_TRUSTDOMAIN)
         probe_trustdomain(provider, capabilities, support);
-    else if (protection != WARD_PROTECTION_INTROSPECTION)
-        ward_provider_probe(get_stock(provider), protection, capabilities, support);
+    else if (protection == WARD_PROTECTION_ISOLATION)
+        probe_isolation(provider, support);
     else if (ward_control_introspection_is_enabled(&error))
         ward_support_set(support, TRUE, "the patched kernel's KVMI");
     else
@@ -263,27 +282,55 @@ prove_trustdomain(WardProvider *provider, const WardTarget *target, GError **err
 }
 
 static gboolean
-prove(WardProvider *provider, const WardTarget *target, WardProtection protection, GError **error)
+prove_introspection(WardProvider *provider, const WardTarget *target, GError **error)
 {
     struct kvm_control_info info;
-    const struct kvm_control_item *item = &info.item[protection];
+    const struct kvm_control_item *item = &info.item[WARD_PROTECTION_INTROSPECTION];
 
-    if (protection == WARD_PROTECTION_TEARDOWN)
-        return prove_teardown(provider, target, error);
-    if (protection == WARD_PROTECTION_TRUSTDOMAIN)
-        return prove_trustdomain(provider, target, error);
-    /* Isolation is not the kernel's yet: there is nothing to be late with. */
-    if (protection != WARD_PROTECTION_INTROSPECTION)
-        return TRUE;
     if (!read_info(provider, target, &info, error))
         return FALSE;
     if (ward_control_introspection_is_attached(&info) && item->vcpus_entered == 0)
         return TRUE;
     g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
-                "%s: %u of %u vCPUs of domain '%s' had entered the guest before it was in force",
-                ward_protection_to_string(protection), item->vcpus_entered, info.vcpus,
-                target->name);
+                "introspection: %u of %u vCPUs of domain '%s' had entered the guest before it was "
+                "in force",
+                item->vcpus_entered, info.vcpus, target->name);
     return FALSE;
+}
+
+/* A domain that is to run without it needs no proof. */
+static gboolean
+prove_isolation(WardProvider *provider,
+                const WardTarget *target,
+                const WardIsolationSettings *wanted,
+                GError **error)
+{
+    g_autoptr(WardControlVm) vm = NULL;
+
+    if (!wanted->on)
+        return TRUE;
+    vm = get_vm(provider, target, error);
+    return vm && ward_control_isolation_prove(vm, target, error);
+}
+
+static gboolean
+prove(WardProvider *provider,
+      const WardTarget *target,
+      const WardSettings *wanted,
+      WardProtection protection,
+      GError **error)
+{
+    switch (protection) {
+    case WARD_PROTECTION_TEARDOWN:
+        return prove_teardown(provider, target, error);
+    case WARD_PROTECTION_TRUSTDOMAIN:
+        return prove_trustdomain(provider, target, error);
+    case WARD_PROTECTION_INTROSPECTION:
+        return prove_introspection(provider, target, error);
+    case WARD_PROTECTION_ISOLATION:
+        return prove_isolation(provider, target, wanted->isolation, error);
+    }
+    g_return_val_if_reached(FALSE);
 }
 
 static void
@@ -409,6 +456,38 @@ introspection_statistics(WardProvider *provider,
     return vm && ward_control_introspection_read_statistics(vm, target, statistics, error);
 }
 
+/* isolation */
+
+static gboolean
+isolation_set(WardProvider *provider, const WardTarget *target, gboolean on, GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+
+    return vm && ward_control_isolation_set(vm, target, on, error);
+}
+
+static gboolean
+isolation_read(WardProvider *provider,
+               const WardTarget *target,
+               WardIsolationActual *actual,
+               GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+
+    return vm && ward_control_isolation_read(vm, target, actual, error);
+}
+
+static gboolean
+isolation_statistics(WardProvider *provider,
+                     const WardTarget *target,
+                     WardIsolationStatistics *statistics,
+                     GError **error)
+{
+    g_autoptr(WardControlVm) vm = get_vm(provider, target, error);
+
+    return vm && ward_control_isolation_count(vm, target, statistics, error);
+}
+
 static gboolean
 teardown_weigh(WardProvider *provider, const WardTarget *target, guint weight, GError **error)
 {
@@ -483,6 +562,9 @@ ward_control_provider_iface_init(WardProviderInterface *iface)
     iface->introspection_unhook = introspection_unhook;
     iface->introspection_read = introspection_read;
     iface->introspection_statistics = introspection_statistics;
+    iface->isolation_set = isolation_set;
+    iface->isolation_read = isolation_read;
+    iface->isolation_statistics = isolation_statistics;
 }
 
 WardProvider *

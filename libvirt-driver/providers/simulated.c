@@ -11,13 +11,13 @@
 #include <glib-unix.h>
 #include <unistd.h>
 
+#include "simulated-isolation.h"
 #include "simulated-trustdomain.h"
 #include "ward-error.h"
 #include "ward-providers.h"
 
 #define MACHINE_FILE "simulated-machine.conf"
 #define TEARDOWN_BYTES_PER_SECOND (G_GUINT64_CONSTANT(32) * 1024 * 1024)
-#define ENTRIES_PER_SECOND 1000
 
 /* After that long a guest that is set aside is taken for one that QEMU forgot. */
 #define TEARDOWN_ABANDONED_US (2 * G_USEC_PER_SEC)
@@ -32,7 +32,6 @@
 #define KEY_TEARDOWN_STOPPED "teardown-stopped"
 #define KEY_TEARDOWN_FAILED "teardown-failed"
 #define KEY_TEARDOWN_WEIGHT "teardown-weight"
-#define KEY_ISOLATION_SINCE "isolation-since"
 
 /* What goes wrong in a machine whose file is edited while no daemon runs, for the tests and the
  * demo: QEMU sets aside and does no more; the kernel refuses to perform it for others, with that
@@ -427,14 +426,8 @@ isolation_set(WardProvider *provider, const WardTarget *target, gboolean on, GEr
 {
     g_autoptr(GMutexLocker) locker = lock_machine(provider);
 
-    if (on == has_key(provider, target, KEY_ISOLATION_SINCE))
-        return TRUE;
-    if (on)
-        g_key_file_set_uint64(get_machine(provider), target->uuid, KEY_ISOLATION_SINCE,
-                              g_get_monotonic_time());
-    else
-        g_key_file_remove_key(get_machine(provider), target->uuid, KEY_ISOLATION_SINCE, NULL);
-    return save_machine(provider, error);
+    return !ward_simulated_isolation_set(get_machine(provider), target->uuid, on) ||
+           save_machine(provider, error);
 }
 
 static gboolean
@@ -445,29 +438,20 @@ isolation_read(WardProvider *provider,
 {
     g_autoptr(GMutexLocker) locker = lock_machine(provider);
 
-    actual->state =
-        has_key(provider, target, KEY_ISOLATION_SINCE) ? WARD_ISOLATION_ON : WARD_ISOLATION_OFF;
+    ward_simulated_isolation_read(get_machine(provider), target->uuid, actual);
     return TRUE;
 }
 
-static GVariant *
-isolation_statistics(WardProvider *provider, const WardTarget *target, GError **error)
+static gboolean
+isolation_statistics(WardProvider *provider,
+                     const WardTarget *target,
+                     WardIsolationStatistics *statistics,
+                     GError **error)
 {
-    static const char *const zeros[] = {"entries-unrestricted", "exits-fault", "exits-schedule",
-                                        "exits-userspace", "exits-explicit"};
     g_autoptr(GMutexLocker) locker = lock_machine(provider);
-    guint64 since =
-        g_key_file_get_uint64(get_machine(provider), target->uuid, KEY_ISOLATION_SINCE, NULL);
-    guint64 entries =
-        since ? (g_get_monotonic_time() - since) * ENTRIES_PER_SECOND / G_USEC_PER_SEC : 0;
-    GVariantBuilder builder;
 
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{st}"));
-    g_variant_builder_add(&builder, "{st}", "entries-restricted", entries);
-    for (gsize i = 0; i < G_N_ELEMENTS(zeros); i++)
-        g_variant_builder_add(&builder, "{st}", zeros[i], G_GUINT64_CONSTANT(0));
-    g_variant_builder_add(&builder, "{st}", "flushes", entries);
-    return g_variant_builder_end(&builder);
+    ward_simulated_isolation_count(get_machine(provider), target->uuid, statistics);
+    return TRUE;
 }
 
 /* life */
@@ -479,9 +463,8 @@ arm(WardProvider *provider, const WardTarget *target, const WardSettings *settin
 
     /* libvirt makes another QEMU: the one before is gone, whether that was told or not. */
     ward_simulated_trustdomain_end(get_machine(provider), target->uuid);
-    if (settings->isolation && settings->isolation->on)
-        g_key_file_set_uint64(get_machine(provider), target->uuid, KEY_ISOLATION_SINCE,
-                              g_get_monotonic_time());
+    ward_simulated_isolation_arm(get_machine(provider), target->uuid,
+                                 settings->isolation && settings->isolation->on);
     return save_machine(provider, error);
 }
 

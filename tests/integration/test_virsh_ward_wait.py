@@ -10,6 +10,64 @@ from virsh_ward_case import ALPHA, BETA, VirshWardCase
 from ward_processes import PATIENCE
 
 GIB = 1 << 30
+SECOND = 1000000
+
+
+class IntervalTest(VirshWardCase):
+    """isolation-stats reads twice."""
+
+    method = "Isolation1.GetStatistics"
+
+    def setUp(self):
+        super().setUp()
+        self.start()
+
+    def reading(self, time, entries, faults):
+        return {"time": time, "entries-restricted": entries, "exits-fault": faults}
+
+    def read_twice(self, first, second, *arguments):
+        """Each call is held until it is there, so that which is which does not hang on time."""
+        self.fake.order("hold", method=self.method)
+        process = self.popen(*arguments, "isolation-stats", "alpha", "--interval", "1")
+        self.wait_for_call(self.method)
+        self.fake.order("release", method=self.method, value=[first])
+        self.fake.order("reply", method=self.method, value=[second])
+        out, error = process.communicate(timeout=PATIENCE)
+        return process.returncode, out, error
+
+    def test_rates_are_of_the_time_between_the_readings(self):
+        first = self.reading(10 * SECOND, 1000, 100)
+        second = self.reading(14 * SECOND, 3000, 104)
+        status, out, error = self.read_twice(first, second, "--format", "json")
+        self.assertEqual((status, error), (0, ""))
+        shown = json.loads(out)
+        self.assertEqual((shown["entriesRestricted"], shown["exitsFault"]), (3000, 104))
+        self.assertEqual(shown["interval"], 4 * SECOND)
+        self.assertEqual(shown["rates"]["entriesRestricted"], 500.0)
+        self.assertEqual(shown["rates"]["exitsFault"], 1.0)
+        self.assertAlmostEqual(shown["exitsPer100Entries"], 0.2)
+
+    def test_people_see_them_beside_the_counters(self):
+        first = self.reading(10 * SECOND, 1000, 100)
+        status, out, _ = self.read_twice(first, self.reading(12 * SECOND, 2001, 100))
+        self.assertEqual(status, 0)
+        self.assertRegex(out, r"(?m)^Entries with: +2001 \(500\.5/s\)$")
+        self.assertRegex(out, r"(?m)^Exits per 100 entries: +0\.00$")
+
+    def test_another_guest_is_not_compared(self):
+        first = self.reading(10 * SECOND, 1000, 100)
+        status, out, error = self.read_twice(first, self.reading(12 * SECOND, 999, 100))
+        self.assertEqual((status, out.strip()), (1, ""))
+        self.assertIn("domain 'alpha' was started anew meanwhile", error)
+
+    def test_without_the_time_there_are_no_rates(self):
+        reading = {"entries-restricted": 1}
+        status, out, error = self.read_twice(reading, reading)
+        self.assertEqual((status, out.strip()), (1, ""))
+        self.assertIn("does not tell when", error)
+
+    def test_an_interval_is_at_least_a_second(self):
+        self.assertIn("out of range", self.ward_fails("isolation-stats", "alpha", "--interval", "0"))
 
 
 class TeardownWaitTest(VirshWardCase):
@@ -201,7 +259,7 @@ class EventsTest(VirshWardCase):
             "Isolation1",
             "Violation",
             [3],
-            "event 'isolation-violation' for domain 'alpha': entries 3",
+            "event 'isolation-violation' for domain 'alpha': violations 3",
         ),
     ]
 
@@ -297,7 +355,7 @@ class EventsTest(VirshWardCase):
                     "simulated": False,
                     "event": "isolation-violation",
                     "domain": "alpha",
-                    "entriesUnrestricted": 3,
+                    "violations": 3,
                 },
             )
 

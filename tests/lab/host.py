@@ -1,6 +1,6 @@
 #!/usr/bin/python3
 # SPDX-License-Identifier: LGPL-2.1-or-later
-"""A host in the lab for a person: all daemons, one hooked KVM guest, and a shell."""
+"""A host in the lab for a person: all daemons, one hooked and isolated KVM guest, and a shell."""
 
 import os
 import socket
@@ -15,13 +15,15 @@ from ward_sandbox import World  # noqa: E402
 
 SOCKET = "/run/introspector/guest.sock"
 WELCOME = f"""
-This is the lab: a patched kernel, libvirtd, virtwardd, and a KVM guest named 'guest' that is hooked to
-an introspection tool at {SOCKET}.
+This is the lab: a patched kernel, libvirtd, virtwardd, and a KVM guest named 'guest' that is isolated, and
+hooked to an introspection tool at {SOCKET}.
 
-  virsh-ward protection-capabilities        what this host can do
-  virsh-ward protection-info guest          what the guest has
-  virsh-ward introspection-detach guest     and introspection-attach
-  virsh-ward protection-events --loop &     what happens
+  virsh-ward protection-capabilities               what this host can do
+  virsh-ward protection-info guest                 what the guest has
+  virsh-ward introspection-detach guest            and introspection-attach
+  virsh-ward isolation-set guest off --live        and on again
+  virsh-ward isolation-stats guest --interval 5    how the guest is entered
+  virsh-ward protection-events --loop &            what happens
 
 exit ends the lab.
 """
@@ -33,7 +35,8 @@ def main():
     world = World(provider="auto").start()
     world.define(
         "guest",
-        f'<ward:introspection><ward:socket type="unix" path="{SOCKET}"/></ward:introspection>',
+        f'<ward:introspection><ward:socket type="unix" path="{SOCKET}"/></ward:introspection>'
+        "<ward:isolation/>",
         type="kvm",
     )
     print("starting the guest...", flush=True)

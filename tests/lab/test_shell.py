@@ -95,6 +95,10 @@ class ShellTest(unittest.TestCase):
             self.assert_prints(terminal, "stty size", f"{ROWS} {COLUMNS}")
             self.assert_prints(terminal, "virsh list --name --state-running", "guest")
             self.assert_prints(terminal, "virsh-ward protection-info guest", "attached")
+            for state in ("off", "on"):
+                command = f"virsh-ward isolation-set guest {state} --live"
+                self.assert_prints(terminal, command, f"Isolation of domain 'guest' set to {state}")
+                self.assert_prints(terminal, "virsh-ward isolation-stats guest", "Entries without:")
             self.assert_prints(terminal, SIMULATED, "(<false>,)")
             self.assertEqual(terminal.end("exit 3\n"), 0)
             self.assertEqual(os.listdir(logs), [])

@@ -6,6 +6,9 @@
 
 #include "ward-error.h"
 
+/* The number of its bit. */
+#define ISOLATION_ITEM 3
+
 #define NS G_GUINT64_CONSTANT(1000000000)
 
 struct _WardControlVm {
@@ -40,7 +43,9 @@ model_reset(void)
 {
     g_mutex_lock(&lock);
     model = (ModelKernel){
-        .control = {.supported = KVM_CONTROL_TEARDOWN, .active = KVM_CONTROL_TEARDOWN, .vcpus = 1},
+        .control = {.supported = KVM_CONTROL_TEARDOWN | KVM_CONTROL_ISOLATION,
+                    .active = KVM_CONTROL_TEARDOWN,
+                    .vcpus = 1},
     };
     ended = interrupted = FALSE;
     g_mutex_unlock(&lock);
@@ -95,6 +100,24 @@ end(void)
     model.info.pages_done = model.info.pages_total;
     model.info.finished++;
     model.info.duration_ns = now_ns() - model.info.started_ns + 1;
+}
+
+void
+model_enter(gboolean violating)
+{
+    g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
+    gboolean on = (model.control.active & KVM_CONTROL_ISOLATION) != 0;
+
+    model.control.vcpus_entered = 1;
+    if (on && !violating) {
+        model.isolation.entries_restricted++;
+        return;
+    }
+    model.isolation.entries_unrestricted++;
+    if (!on)
+        return;
+    model.isolation.violations++;
+    model.control.item[ISOLATION_ITEM].flags |= KVM_CONTROL_ITEM_BROKEN;
 }
 
 gboolean
@@ -210,6 +233,9 @@ dispatch(unsigned long request, void *argument)
     case KVM_TRUSTDOMAIN_GET_INFO:
         *(struct kvm_trustdomain_info *)argument = model.trustdomain;
         return 0;
+    case KVM_ISOLATION_GET_STATS:
+        *(struct kvm_isolation_stats *)argument = model.isolation;
+        return 0;
     case KVM_TEARDOWN_PERFORM:
         return perform(argument);
     case KVM_TEARDOWN_INTERRUPT:
@@ -316,9 +342,18 @@ ward_control_vm_set_policy(WardControlVm *self, guint64 mask, guint64 value, GEr
 {
     g_autoptr(GMutexLocker) locker = g_mutex_locker_new(&lock);
 
-    if (model.off_on_host) {
+    struct kvm_control_item *item = &model.control.item[ISOLATION_ITEM];
+    gboolean isolation = mask & KVM_CONTROL_ISOLATION;
+
+    if (isolation ? model.isolation_refusal : model.off_on_host) {
         g_set_error_literal(error, WARD_ERROR, WARD_ERROR_NOT_SUPPORTED, "not supported");
         return FALSE;
+    }
+    model.sets++;
+    if (isolation && (model.control.active & mask) != value) {
+        item->since_ns = now_ns();
+        item->vcpus_entered = model.control.vcpus_entered;
+        item->flags = 0;
     }
     model.control.active = (model.control.active & ~mask) | value;
     return TRUE;
@@ -327,9 +362,14 @@ ward_control_vm_set_policy(WardControlVm *self, guint64 mask, guint64 value, GEr
 int
 ward_control_vm_ioctl(WardControlVm *self, unsigned long request, void *argument)
 {
-    gboolean trustdomain = request == KVM_TRUSTDOMAIN_GET_INFO;
-
-    return answer(trustdomain ? model.trustdomain_refusal : model.refusal, request, argument);
+    switch (request) {
+    case KVM_TRUSTDOMAIN_GET_INFO:
+        return answer(model.trustdomain_refusal, request, argument);
+    case KVM_ISOLATION_GET_STATS:
+        return answer(model.isolation_refusal, request, argument);
+    default:
+        return answer(model.refusal, request, argument);
+    }
 }
 
 int
@@ -344,5 +384,7 @@ ward_control_system_ioctl(unsigned long request, void *argument)
 int
 ward_control_try_ioctl(unsigned long request, void *argument)
 {
-    return answer(model.probe_refusal, request, argument);
+    gboolean isolation = request == KVM_ISOLATION_GET_STATS;
+
+    return answer(isolation ? model.isolation_refusal : model.probe_refusal, request, argument);
 }

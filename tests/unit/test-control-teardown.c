@@ -129,7 +129,7 @@ test_falls_back_to_stock(Fixture *f, gconstpointer data)
                        WARD_ERROR_NOT_SUPPORTED, "for all");
         ASSERT_REFUSED(f->iface->teardown_cancel(f->provider, &target, error),
                        WARD_ERROR_NOT_SUPPORTED, "guest");
-        g_assert_true(f->iface->prove(f->provider, &target, WARD_PROTECTION_TEARDOWN, &none));
+        g_assert_true(f->iface->prove(f->provider, &target, NULL, WARD_PROTECTION_TEARDOWN, &none));
         read_teardown(f, &actual);
         g_assert_cmpint(actual.phase, ==, WARD_TEARDOWN_PHASE_RUNNING); /* seen at QEMU */
         g_assert_false(actual.cancellable);
@@ -333,16 +333,17 @@ test_proof(Fixture *f, gconstpointer data)
     const WardProtection p = WARD_PROTECTION_TEARDOWN;
     g_autoptr(GError) none = NULL;
 
-    g_assert_true(f->iface->prove(f->provider, &target, p, &none));
+    g_assert_true(f->iface->prove(f->provider, &target, NULL, p, &none));
     model_lock()->control.item[p].vcpus_entered = 1; /* late, but no reboot came before */
     model_unlock();
-    g_assert_true(f->iface->prove(f->provider, &target, p, &none));
+    g_assert_true(f->iface->prove(f->provider, &target, NULL, p, &none));
     g_assert_no_error(none);
     g_assert_true(model_prepare(0));
-    ASSERT_REFUSED(f->iface->prove(f->provider, &target, p, error), WARD_ERROR_FAILED, "aside");
+    ASSERT_REFUSED(f->iface->prove(f->provider, &target, NULL, p, error), WARD_ERROR_FAILED,
+                   "aside");
     model_lock()->control.item[p].vcpus_entered = 0;
     model_unlock();
-    g_assert_true(f->iface->prove(f->provider, &target, p, &none));
+    g_assert_true(f->iface->prove(f->provider, &target, NULL, p, &none));
 }
 
 static void

@@ -171,8 +171,9 @@ test_proof(Fixture *f, gconstpointer data)
         gboolean holds = state == KVM_TRUSTDOMAIN_INITIALIZED;
 
         set_state(state);
-        g_assert_cmpint(f->iface->prove(f->provider, &running, WARD_PROTECTION_TRUSTDOMAIN, &error),
-                        ==, holds);
+        g_assert_cmpint(
+            f->iface->prove(f->provider, &running, NULL, WARD_PROTECTION_TRUSTDOMAIN, &error), ==,
+            holds);
         if (!holds)
             g_assert_nonnull(strstr(error->message, "'guest' is about to run"));
     }
@@ -185,11 +186,13 @@ test_proof_where_the_kernel_does_not_tell(Fixture *f, gconstpointer data)
 
     model_lock()->trustdomain_refusal = ENOTTY;
     model_unlock();
-    g_assert_true(f->iface->prove(f->provider, &running, WARD_PROTECTION_TRUSTDOMAIN, &error));
+    g_assert_true(
+        f->iface->prove(f->provider, &running, NULL, WARD_PROTECTION_TRUSTDOMAIN, &error));
     g_assert_no_error(error);
     model_lock()->trustdomain_refusal = EOPNOTSUPP; /* it tells that it is none */
     model_unlock();
-    g_assert_false(f->iface->prove(f->provider, &running, WARD_PROTECTION_TRUSTDOMAIN, &error));
+    g_assert_false(
+        f->iface->prove(f->provider, &running, NULL, WARD_PROTECTION_TRUSTDOMAIN, &error));
     g_assert_error(error, WARD_ERROR, WARD_ERROR_FAILED);
 }
 

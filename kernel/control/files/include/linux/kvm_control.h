@@ -35,6 +35,7 @@ void kvm_control_destroy_vm(struct kvm *kvm);
 void kvm_control_first_run(struct kvm_vcpu *vcpu);
 long kvm_control_dev_ioctl_open(const struct kvm_control_open __user *uopen);
 
+void kvm_control_born_active(struct kvm *kvm, u64 bit);
 void kvm_control_set_active(struct kvm *kvm, u64 bit, bool on);
 void kvm_control_set_broken(struct kvm *kvm, u64 bit, int error);
 void kvm_control_event(struct kvm *kvm, u32 type, u64 data0, u64 data1);
@@ -60,6 +61,10 @@ static inline long
 kvm_control_dev_ioctl_open(const struct kvm_control_open __user *uopen)
 {
 	return -EINVAL;
+}
+
+static inline void kvm_control_born_active(struct kvm *kvm, u64 bit)
+{
 }
 
 static inline void kvm_control_set_active(struct kvm *kvm, u64 bit, bool on)

@@ -127,15 +127,13 @@ void kvm_control_first_run(struct kvm_vcpu *vcpu)
 	spin_unlock_irqrestore(&control->lock, flags);
 }
 
-static void kvm_control_change(struct kvm_control *control, u64 mask, u64 value)
+/* Return: which bits changed; their managers are still to be told. */
+static u64 kvm_control_record(struct kvm_control *control, u64 mask, u64 value)
 {
 	u64 changed = (control->active ^ value) & mask;
 	int i;
 
 	lockdep_assert_held(&control->lock);
-
-	if (!changed)
-		return;
 
 	control->active ^= changed;
 	for (i = 0; i < KVM_CONTROL_NR_ITEMS; i++) {
@@ -145,8 +143,72 @@ static void kvm_control_change(struct kvm_control *control, u64 mask, u64 value)
 		control->item[i].vcpus_entered = control->vcpus_entered;
 		control->item[i].flags = 0;
 	}
-	kvm_control_add_event(control, KVM_CONTROL_EVENT_POLICY, changed,
-			      control->active);
+	return changed;
+}
+
+static void kvm_control_change(struct kvm_control *control, u64 mask, u64 value)
+{
+	u64 changed = kvm_control_record(control, mask, value);
+
+	if (changed)
+		kvm_control_add_event(control, KVM_CONTROL_EVENT_POLICY, changed,
+				      control->active);
+}
+
+static void kvm_control_break(struct kvm_control *control, int i, int error)
+{
+	lockdep_assert_held(&control->lock);
+
+	if (control->item[i].flags & KVM_CONTROL_ITEM_BROKEN)
+		return;
+	control->item[i].flags |= KVM_CONTROL_ITEM_BROKEN;
+	kvm_control_add_event(control, KVM_CONTROL_EVENT_BROKEN, BIT_ULL(i), error);
+}
+
+/* From here on it may be in force, and may break, although it is not active yet. */
+static void kvm_control_change_begins(struct kvm_control *control, u64 value)
+{
+	unsigned long flags;
+
+	spin_lock_irqsave(&control->lock, flags);
+	control->switching_on = value & ~control->active;
+	spin_unlock_irqrestore(&control->lock, flags);
+}
+
+static void kvm_control_change_ends(struct kvm_control *control, u64 mask, u64 value,
+				    bool success)
+{
+	unsigned long flags;
+	int i;
+
+	spin_lock_irqsave(&control->lock, flags);
+	if (success)
+		kvm_control_change(control, mask, value);
+	for (i = 0; i < KVM_CONTROL_NR_ITEMS; i++) {
+		if (success && control->broken_early[i])
+			kvm_control_break(control, i, control->broken_early[i]);
+		control->broken_early[i] = 0;
+	}
+	control->switching_on = 0;
+	spin_unlock_irqrestore(&control->lock, flags);
+}
+
+/**
+ * kvm_control_born_active() - record that a mechanism is on from the beginning
+ * @kvm: the VM, not yet visible to anyone
+ * @bit: which mechanism, a KVM_CONTROL_* bit
+ *
+ * There is no event: nobody can have a control fd yet, and the first who has one
+ * would find the VM's first event missing.
+ */
+void kvm_control_born_active(struct kvm *kvm, u64 bit)
+{
+	struct kvm_control *control = kvm->control;
+	unsigned long flags;
+
+	spin_lock_irqsave(&control->lock, flags);
+	kvm_control_record(control, bit, bit);
+	spin_unlock_irqrestore(&control->lock, flags);
 }
 
 /**
@@ -173,6 +235,9 @@ void kvm_control_set_active(struct kvm *kvm, u64 bit, bool on)
  * @kvm: the VM
  * @bit: which mechanism, a KVM_CONTROL_* bit
  * @error: why, an errno
+ *
+ * Managers hear of the first time since it was switched on. What breaks while it is
+ * being switched on, and so is in force already, they hear as soon as it is on.
  */
 void kvm_control_set_broken(struct kvm *kvm, u64 bit, int error)
 {
@@ -180,10 +245,10 @@ void kvm_control_set_broken(struct kvm *kvm, u64 bit, int error)
 	unsigned long flags;
 
 	spin_lock_irqsave(&control->lock, flags);
-	if (control->active & bit) {
-		control->item[ilog2(bit)].flags |= KVM_CONTROL_ITEM_BROKEN;
-		kvm_control_add_event(control, KVM_CONTROL_EVENT_BROKEN, bit, error);
-	}
+	if (control->active & bit)
+		kvm_control_break(control, ilog2(bit), error);
+	else if (control->switching_on & bit && !control->broken_early[ilog2(bit)])
+		control->broken_early[ilog2(bit)] = error;
 	spin_unlock_irqrestore(&control->lock, flags);
 }
 
@@ -262,19 +327,15 @@ static int kvm_control_set_policy(struct kvm *kvm,
 				  const struct kvm_control_policy *policy)
 {
 	struct kvm_control *control = kvm->control;
-	unsigned long flags;
 	int r;
 
 	if (policy->mask & ~control->ops->supported(kvm))
 		return -EOPNOTSUPP;
 
 	mutex_lock(&control->policy_lock);
+	kvm_control_change_begins(control, policy->value);
 	r = control->ops->set_policy(kvm, policy->mask, policy->value);
-	if (!r) {
-		spin_lock_irqsave(&control->lock, flags);
-		kvm_control_change(control, policy->mask, policy->value);
-		spin_unlock_irqrestore(&control->lock, flags);
-	}
+	kvm_control_change_ends(control, policy->mask, policy->value, !r);
 	mutex_unlock(&control->policy_lock);
 	return r;
 }

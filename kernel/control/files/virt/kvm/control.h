@@ -36,6 +36,8 @@ struct poll_table_struct;
  * @nr_files: how many, those being opened included
  * @wait: their readers
  * @active: KVM_CONTROL_* bits in force
+ * @switching_on: those that are about to be, and may be in force already
+ * @broken_early: why one of these broke already, an errno, or 0
  * @vcpus_entered: vCPUs that have started their first KVM_RUN
  * @first_entry_ns: when the first of them did
  * @events: number of events so far
@@ -55,6 +57,8 @@ struct kvm_control {
 	u32 nr_files;
 	wait_queue_head_t wait;
 	u64 active;
+	u64 switching_on;
+	int broken_early[KVM_CONTROL_NR_ITEMS];
 	u32 vcpus_entered;
 	u64 first_entry_ns;
 	u64 events;

@@ -14,6 +14,7 @@ struct control_test {
 	struct kvm_control_file *cf;
 	int result;
 	int calls;
+	bool breaks;
 };
 
 static struct control_test *control_test;
@@ -26,6 +27,9 @@ static u64 control_test_supported(struct kvm *kvm)
 static int control_test_set_policy(struct kvm *kvm, u64 mask, u64 value)
 {
 	control_test->calls++;
+	/* A vCPU that finds out before its manager knows that it is on. */
+	if (control_test->breaks)
+		kvm_control_set_broken(kvm, KVM_CONTROL_ISOLATION, EPIPE);
 	return control_test->result;
 }
 
@@ -121,6 +125,26 @@ static void policy_before_the_first_entry_is_proven(struct kunit *test)
 	KUNIT_EXPECT_LE(test, info.item[3].since_ns, info.first_entry_ns);
 }
 
+/* What nobody could read yet is no event, or the first one would look lost. */
+static void what_is_on_from_the_beginning_is_no_event(struct kunit *test)
+{
+	struct control_test *t = test->priv;
+	struct kvm_control_event event;
+	struct kvm_control_info info;
+
+	kvm_control_born_active(t->kvm, KVM_CONTROL_ISOLATION);
+	info = control_test_info(t);
+	KUNIT_EXPECT_EQ(test, info.active, KVM_CONTROL_ISOLATION);
+	KUNIT_EXPECT_EQ(test, info.events, 0);
+	KUNIT_EXPECT_NE(test, info.item[3].since_ns, 0);
+	KUNIT_EXPECT_EQ(test, info.item[3].vcpus_entered, 0);
+
+	kvm_control_first_run(t->vcpu);
+	KUNIT_ASSERT_TRUE(test, kvm_control_take_event(t->cf, &event));
+	KUNIT_EXPECT_EQ(test, event.type, KVM_CONTROL_EVENT_FIRST_ENTRY);
+	KUNIT_EXPECT_EQ(test, event.seq, 1);
+}
+
 static void policy_after_an_entry_says_so(struct kunit *test)
 {
 	struct control_test *t = test->priv;
@@ -163,6 +187,62 @@ static void broken_shows_until_it_is_switched_off(struct kunit *test)
 	KUNIT_EXPECT_EQ(test, control_test_info(t).item[3].flags, KVM_CONTROL_ITEM_BROKEN);
 	control_test_set(t, KVM_CONTROL_ISOLATION, 0);
 	KUNIT_EXPECT_EQ(test, control_test_info(t).item[3].flags, 0);
+}
+
+static int control_test_count(struct control_test *t, u32 type)
+{
+	struct kvm_control_event event;
+	int n = 0;
+
+	while (kvm_control_take_event(t->cf, &event))
+		n += event.type == type;
+	return n;
+}
+
+static void broken_is_told_once_each_time_it_is_on(struct kunit *test)
+{
+	struct control_test *t = test->priv;
+	int i;
+
+	for (i = 0; i < 2; i++) {
+		control_test_set(t, KVM_CONTROL_ISOLATION, KVM_CONTROL_ISOLATION);
+		kvm_control_set_broken(t->kvm, KVM_CONTROL_ISOLATION, EPIPE);
+		kvm_control_set_broken(t->kvm, KVM_CONTROL_ISOLATION, EPIPE);
+		/* On already: this is not the beginning of anything. */
+		control_test_set(t, KVM_CONTROL_ISOLATION, KVM_CONTROL_ISOLATION);
+		kvm_control_set_broken(t->kvm, KVM_CONTROL_ISOLATION, EPIPE);
+		KUNIT_EXPECT_EQ(test, control_test_count(t, KVM_CONTROL_EVENT_BROKEN), 1);
+		control_test_set(t, KVM_CONTROL_ISOLATION, 0);
+	}
+}
+
+static void broken_while_it_is_switched_on_is_told_after_that(struct kunit *test)
+{
+	struct control_test *t = test->priv;
+	struct kvm_control_event event;
+
+	t->breaks = true;
+	control_test_set(t, KVM_CONTROL_ISOLATION, KVM_CONTROL_ISOLATION);
+	KUNIT_EXPECT_EQ(test, control_test_info(t).item[3].flags, KVM_CONTROL_ITEM_BROKEN);
+	KUNIT_ASSERT_TRUE(test, kvm_control_take_event(t->cf, &event));
+	KUNIT_EXPECT_EQ(test, event.type, KVM_CONTROL_EVENT_POLICY);
+	KUNIT_ASSERT_TRUE(test, kvm_control_take_event(t->cf, &event));
+	KUNIT_EXPECT_EQ(test, event.type, KVM_CONTROL_EVENT_BROKEN);
+	KUNIT_EXPECT_EQ(test, event.data[0], KVM_CONTROL_ISOLATION);
+	KUNIT_EXPECT_EQ(test, event.data[1], EPIPE);
+	t->breaks = false;
+	control_test_set(t, KVM_CONTROL_ISOLATION, 0);
+	control_test_count(t, 0);
+
+	/* Refused, it never was on, and the next time is another one. */
+	t->breaks = true;
+	t->result = -ENOMEM;
+	control_test_set(t, KVM_CONTROL_ISOLATION, KVM_CONTROL_ISOLATION);
+	t->breaks = false;
+	t->result = 0;
+	control_test_set(t, KVM_CONTROL_ISOLATION, KVM_CONTROL_ISOLATION);
+	KUNIT_EXPECT_EQ(test, control_test_info(t).item[3].flags, 0);
+	KUNIT_EXPECT_EQ(test, control_test_count(t, KVM_CONTROL_EVENT_BROKEN), 0);
 }
 
 static void events_come_in_order(struct kunit *test)
@@ -220,9 +300,12 @@ static struct kunit_case control_test_cases[] = {
 	KUNIT_CASE(unsupported_policy_never_reaches_the_arch),
 	KUNIT_CASE(refused_policy_is_not_active),
 	KUNIT_CASE(policy_before_the_first_entry_is_proven),
+	KUNIT_CASE(what_is_on_from_the_beginning_is_no_event),
 	KUNIT_CASE(policy_after_an_entry_says_so),
 	KUNIT_CASE(setting_again_keeps_the_proof),
 	KUNIT_CASE(broken_shows_until_it_is_switched_off),
+	KUNIT_CASE(broken_is_told_once_each_time_it_is_on),
+	KUNIT_CASE(broken_while_it_is_switched_on_is_told_after_that),
 	KUNIT_CASE(events_come_in_order),
 	KUNIT_CASE(a_slow_reader_loses_the_oldest),
 	KUNIT_CASE(a_dead_vm_leaves_its_events),
