@@ -320,17 +320,11 @@ test_failed_reading_is_repeated(Fixture *f, gconstpointer data)
     g_assert_cmpint(g_atomic_int_get(&bad_readings), ==, 0);
 }
 
-static void
-on_synced(GObject *source, GAsyncResult *result, gpointer user_data)
-{
-    *(gboolean *)user_data = TRUE;
-}
-
 /* Listed while it ran, and stopped before its turn to be read. */
 static void
 test_listed_domain_may_have_stopped(Fixture *f, gconstpointer data)
 {
-    gboolean synced = FALSE;
+    g_autoptr(GAsyncResult) synced = NULL;
     virDomainPtr listed;
 
     define(f, PROTECTION("<ward:isolation state='on'/>"));
@@ -342,7 +336,7 @@ test_listed_domain_may_have_stopped(Fixture *f, gconstpointer data)
     g_assert_cmpuint(virDomainGetID(listed), !=, (unsigned int)-1);
 
     ward_domain_set_listed(find(f), listed);
-    ward_sync(f->manager, find(f), WARD_SYNC_LIBVIRT, g_task_new(NULL, NULL, on_synced, &synced));
+    ward_sync(f->manager, find(f), WARD_SYNC_LIBVIRT, g_task_new(NULL, NULL, on_result, &synced));
     WAIT(synced);
     g_assert_cmpstr(status(f), ==, "pending");
     g_assert_cmpint(ward_domain_get_id(find(f)), ==, -1);

@@ -332,15 +332,9 @@ static int control_create(struct machine *m, uint8_t enable)
 
 static struct cpu *add_vcpu(struct machine *m)
 {
-	struct cpu *cpu = &m->cpu[m->vcpus];
+	int number = m->vcpus++;
 
-	cpu->machine = m;
-	cpu->vcpu = vm_vcpu_add(m->vm, m->vcpus, guest_count);
-	cpu->counter_gva = vm_vaddr_alloc_page(m->vm);
-	cpu->counter = addr_gva2hva(m->vm, cpu->counter_gva);
-	vcpu_args_set(cpu->vcpu, 1, cpu->counter_gva);
-	m->vcpus++;
-	return cpu;
+	return cpu_init(m, number, vm_vcpu_add(m->vm, number, guest_count));
 }
 
 static void next_create(struct machine *m, struct message *event)

@@ -82,6 +82,19 @@ static inline void machine_unhook(struct machine *m)
 	close(m->tool);
 }
 
+/* Make a vCPU of the machine's VM one of its CPUs, with a page to count in. */
+static inline struct cpu *cpu_init(struct machine *m, int number, struct kvm_vcpu *vcpu)
+{
+	struct cpu *cpu = &m->cpu[number];
+
+	cpu->machine = m;
+	cpu->vcpu = vcpu;
+	cpu->counter_gva = vm_vaddr_alloc_page(m->vm);
+	cpu->counter = addr_gva2hva(m->vm, cpu->counter_gva);
+	vcpu_args_set(cpu->vcpu, 1, cpu->counter_gva);
+	return cpu;
+}
+
 static inline struct machine *machine_create(int vcpus, void *guest_code)
 {
 	struct sigaction action = { .sa_handler = on_signal };
@@ -92,15 +105,8 @@ static inline struct machine *machine_create(int vcpus, void *guest_code)
 	sigaction(SIGUSR1, &action, NULL);
 	m->vcpus = vcpus;
 	m->vm = vm_create_with_vcpus(vcpus, guest_code, vcpu);
-	for (i = 0; i < vcpus; i++) {
-		struct cpu *cpu = &m->cpu[i];
-
-		cpu->machine = m;
-		cpu->vcpu = vcpu[i];
-		cpu->counter_gva = vm_vaddr_alloc_page(m->vm);
-		cpu->counter = addr_gva2hva(m->vm, cpu->counter_gva);
-		vcpu_args_set(cpu->vcpu, 1, cpu->counter_gva);
-	}
+	for (i = 0; i < vcpus; i++)
+		cpu_init(m, i, vcpu[i]);
 	m->control = control_open(m->vm->kvm_fd);
 	TEST_ASSERT(m->control >= 0, "KVM_CONTROL_OPEN: %s", strerror(errno));
 	fcntl(m->control, F_SETFL, O_NONBLOCK);
