@@ -175,13 +175,21 @@ class LimitTest(TeardownCase):
         self.client.wait_get(path, "Domain1.State", "running")
 
     def wait_reason(self, path, word):
+        seen = ""
+
         def has_it():
+            nonlocal seen
             try:
-                return word in self.client.get(path, "Teardown1.Reason")
+                seen = self.client.get(path, "Teardown1.Reason")
             except BusError:  # a daemon that has just started has not read the domain yet
                 return False
+            return word in seen
 
-        self.wait_for(has_it, word)
+        try:
+            self.wait_for(has_it, word)
+        except AssertionError as error:
+            phase = self.client.get(path, "Teardown1.Phase")
+            raise AssertionError(f"{error}; it is {phase}, {seen!r}") from None
 
     def test_while_one_runs_the_others_reboot_synchronously(self):
         other = self.start("other")
