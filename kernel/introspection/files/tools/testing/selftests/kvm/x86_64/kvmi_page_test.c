@@ -329,7 +329,7 @@ TEST_F(page, wrong_answers_end_the_connection)
 {
 	struct kvmi_event_pf_reply wrong[] = {
 		{ .padding = 1 }, { .rep_complete = 2 }, { .ctx_size = KVMI_CTX_DATA_SIZE + 1 },
-		{ .singlestep = 1 }, { .ctx_size = ~0u },
+		{ .singlestep = 2 }, { .ctx_size = ~0u },
 	};
 	struct message event;
 	int i;
