@@ -309,7 +309,8 @@ void __kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
 {
 	struct kvm_page_pretrack_node *n;
 
-	vcpu->arch.page_pretracked = false;
+	/* What was said for all iterations ends with the instruction, wherever that is. */
+	vcpu->arch.page_pretracked = more;
 	kvm_for_each_pretrack_node(vcpu->kvm, n)
 		n->executed(vcpu, more, n);
 }
