@@ -8,7 +8,7 @@
  *   own              from accepting the last connection to having answered it
  *   read PAGES       one READ_PHYSICAL a page, from the guest's second megabyte on
  *   pipeline PAGES   the same, with as many sent ahead as fit into WINDOW
- *   watch EVENTS     so many writes to a page that stays watched: each answered with CONTINUE
+ *   watch EVENTS     so many writes to pages that stay watched: each answered with CONTINUE
  *   allow            a write to each of STORE_PAGES pages but the first, as libkvmi's users answer
  * it: the page is allowed, and the instruction executed again
  *
@@ -238,15 +238,15 @@ answer_write(Tool *tool, unsigned char action)
     tool->asked = false;
 }
 
-/* From one event to the next, so the guest's own way to its next write is in it, as it is in
- * bench-gdb's. */
+/* From one event to the next: the guest's own way to its next write is in it. So all of the pages
+ * are watched that it writes to in turn, and that way is five instructions. */
 static long long
 watch(Tool *tool, int events)
 {
     long long start, end;
 
     want_events(tool, 1);
-    set_access(tool, STORES, 1, RWX & ~KVMI_PAGE_ACCESS_W);
+    set_access(tool, STORES, STORE_PAGES, RWX & ~KVMI_PAGE_ACCESS_W);
     next_write(tool);
     start = now();
     for (int i = 0; i < events; i++) {
@@ -254,7 +254,7 @@ watch(Tool *tool, int events)
         next_write(tool);
     }
     end = now();
-    set_access(tool, STORES, 1, RWX);
+    set_access(tool, STORES, STORE_PAGES, RWX);
     answer_write(tool, KVMI_EVENT_ACTION_RETRY);
     want_events(tool, 0);
     return end - start;

@@ -205,6 +205,7 @@ measure(int kvm, const struct guest *guest, int rounds)
         .userspace_addr = (unsigned long)memory,
     };
     struct kvm_isolation_stats before, after;
+    int size = ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0);
     const struct kvm_run *state;
     int vm, vcpu, control, i;
     double start, end;
@@ -216,7 +217,7 @@ measure(int kvm, const struct guest *guest, int rounds)
     control = set_isolation(kvm);
     ioctl(vm, KVM_SET_USER_MEMORY_REGION, &region);
     vcpu = create_vcpu(vm, guest);
-    state = mmap(NULL, ioctl(kvm, KVM_GET_VCPU_MMAP_SIZE, 0), PROT_READ, MAP_SHARED, vcpu, 0);
+    state = mmap(NULL, size, PROT_READ, MAP_SHARED, vcpu, 0);
     if (state == MAP_FAILED)
         err(1, "cannot map a vCPU");
 
@@ -234,6 +235,9 @@ measure(int kvm, const struct guest *guest, int rounds)
         print_counters(guest->name, &before, &after);
         close(control);
     }
+    /* What is mapped keeps the VM, and a control fd is opened for a process that has one. */
+    munmap((void *)state, size);
+    munmap(memory, 4096);
     close(vcpu);
     close(vm);
     return (end - start) / rounds / guest->exits;
