@@ -113,7 +113,7 @@ EXPORT_SYMBOL_GPL(__kvm_isolation_exited);
  */
 void kvm_isolation_report(struct kvm_vcpu *vcpu)
 {
-	kvm_control_set_broken(vcpu->kvm, KVM_CONTROL_ISOLATION, -EFAULT);
+	kvm_control_set_broken(vcpu->kvm, KVM_CONTROL_ISOLATION, EFAULT);
 }
 
 static void kvm_isolation_add(u64 *stat, u64 now, u64 *added)

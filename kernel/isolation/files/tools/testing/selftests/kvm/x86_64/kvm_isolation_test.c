@@ -405,6 +405,7 @@ TEST_F(isolation, violation_is_reported_once)
 	while (read(self->fd, &event, sizeof(event)) == sizeof(event))
 		if (event.type == KVM_CONTROL_EVENT_BROKEN) {
 			EXPECT_EQ(KVM_CONTROL_ISOLATION, event.data[0]);
+			EXPECT_EQ(EFAULT, event.data[1]);
 			broken++;
 		}
 	EXPECT_EQ(1, broken);
