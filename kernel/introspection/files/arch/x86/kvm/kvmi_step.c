@@ -83,6 +83,16 @@ int kvmi_arch_control_singlestep(struct kvm_vcpu *vcpu, const struct kvmi_job *j
 	return kvmi_arch_update_debug(vcpu);
 }
 
+static void kvmi_step_arm(struct kvm_vcpu *vcpu)
+{
+	struct kvmi_singlestep *step = &vcpu->introspection.watch->arch.step;
+
+	step->armed = true;
+	step->ready = false;
+	step->done = false;
+	step->rip = kvm_get_linear_rip(vcpu);
+}
+
 /**
  * kvmi_arch_step_once() - tell the tool when the next instruction is done
  * @vcpu: the vCPU, which waits with an event
@@ -96,6 +106,9 @@ void kvmi_arch_step_once(struct kvm_vcpu *vcpu)
 		return;
 	watch->arch.step.once = true;
 	kvmi_arch_update_debug(vcpu);
+	/* It may be done before the vCPU goes on. */
+	if (watch->arch.step.on && !watch->arch.step.armed)
+		kvmi_step_arm(vcpu);
 }
 
 static void kvmi_step_tell(struct kvm_vcpu *vcpu)
@@ -190,10 +203,7 @@ static int kvmi_step_go_on(struct kvm_vcpu *vcpu)
 		return 1;
 	}
 
-	step->armed = true;
-	step->ready = false;
-	step->done = false;
-	step->rip = rip;
+	kvmi_step_arm(vcpu);
 	/* A reset or a nested guest may have changed it. */
 	kvm_x86_call(introspect_debug)(vcpu);
 	if (vcpu->arch.mp_state != KVM_MP_STATE_RUNNABLE ||

@@ -258,6 +258,20 @@ static int kvmi_execute(struct kvm_vcpu *vcpu)
 	return r;
 }
 
+/*
+ * Of a page that stays watched every access is emulated: there is no need to enter
+ * the guest for the fault that says so. Who else asks than the emulator is not for
+ * it to execute, nor is an event that the CPU was about to deliver; and what
+ * accesses a page that was let go is the CPU's.
+ */
+static int kvmi_finish_access(struct kvm_vcpu *vcpu)
+{
+	if (!kvmi_vcpu_grant(vcpu) || !vcpu->arch.page_given_up ||
+	    kvm_event_needs_reinjection(vcpu))
+		return 1;
+	return kvm_emulate_instruction(vcpu, 0);
+}
+
 /**
  * kvmi_arch_finish_event() - do what the tool has answered
  * @vcpu: the vCPU, with kvm->srcu held
@@ -284,9 +298,7 @@ int kvmi_arch_finish_event(struct kvm_vcpu *vcpu)
 	case KVMI_EVENT_HYPERCALL:
 		return kvmi_finish_hypercall(vcpu);
 	case KVMI_EVENT_PF:
-		/* The guest executes the instruction again by itself. */
-		kvmi_vcpu_grant(vcpu);
-		return 1;
+		return kvmi_finish_access(vcpu);
 	case KVMI_EVENT_BREAKPOINT:
 		return kvmi_arch_finish_breakpoint(vcpu);
 	default:

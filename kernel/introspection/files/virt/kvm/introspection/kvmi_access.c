@@ -4,9 +4,9 @@
  *
  * An access cannot wait for the tool where KVM meets it, deep in the emulator.
  * The instruction is given up there and the event is sent on the way into the
- * guest. If the tool says yes, the guest executes the instruction again and the
- * access is granted this time. An instruction may need several such rounds; the
- * grants are kept until it has come to its end.
+ * guest. If the tool says yes, the instruction is executed again and the access
+ * is granted this time. An instruction may need several such rounds; the grants
+ * are kept until it has come to its end.
  *
  * All of it is done by the vCPU's own thread.
  */
@@ -17,17 +17,19 @@
 /**
  * kvmi_vcpu_grant() - let the access happen that the tool has said yes to
  * @vcpu: the vCPU, which is about to execute the instruction again
+ *
+ * Return: false if the tool has let the page go meanwhile, so that nobody asks
+ * again.
  */
-void kvmi_vcpu_grant(struct kvm_vcpu *vcpu)
+bool kvmi_vcpu_grant(struct kvm_vcpu *vcpu)
 {
 	const struct kvmi_vcpu_event *asked = &vcpu->introspection.pending;
 	const struct kvmi_event_pf_reply *pf = &vcpu->introspection.reply.pf;
 	struct kvmi_watch *watch = vcpu->introspection.watch;
 
-	/* Nobody asks again if the tool has let the page go meanwhile. */
 	if (kvmi_arch_get_page_access(vcpu->kvm, asked->data.pf.gpa) &
 	    asked->data.pf.access)
-		return;
+		return false;
 
 	if (watch->ngrants == KVMI_MAX_GRANTS ||
 	    (watch->ngrants && watch->grant[0].rip != asked->rip)) {
@@ -46,6 +48,7 @@ void kvmi_vcpu_grant(struct kvm_vcpu *vcpu)
 		watch->ctx_size = pf->ctx_size;
 		memcpy(watch->ctx_data, pf->ctx_data, pf->ctx_size);
 	}
+	return true;
 }
 
 static bool kvmi_vcpu_is_granted(const struct kvmi_watch *watch,

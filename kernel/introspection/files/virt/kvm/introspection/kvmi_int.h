@@ -140,7 +140,7 @@ void kvmi_vcpu_send(struct kvmi *kvmi, struct kvm_vcpu *vcpu);
 int kvmi_vcpu_finish(struct kvm_vcpu *vcpu);
 
 /* kvmi_access.c */
-void kvmi_vcpu_grant(struct kvm_vcpu *vcpu);
+bool kvmi_vcpu_grant(struct kvm_vcpu *vcpu);
 
 /* arch/.../kvmi_page.c */
 void kvmi_arch_hook(struct kvm *kvm);

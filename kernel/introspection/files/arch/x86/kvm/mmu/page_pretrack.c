@@ -234,6 +234,7 @@ static bool kvm_page_is_pretracked(struct kvm_vcpu *vcpu, gpa_t gpa,
 	if (!(__kvm_page_pretrack_modes(vcpu->kvm, gpa_to_gfn(gpa)) & mode))
 		return false;
 	vcpu->arch.page_pretracked = true;
+	vcpu->arch.page_given_up = false;
 	return true;
 }
 
@@ -302,6 +303,8 @@ bool __kvm_page_preexec(struct kvm_vcpu *vcpu)
 		return true;
 	kvm_for_each_pretrack_node(vcpu->kvm, n)
 		go_on &= n->preexec(vcpu, gpa, rip, n);
+	if (!go_on)
+		kvm_page_given_up(vcpu);
 	return go_on;
 }
 

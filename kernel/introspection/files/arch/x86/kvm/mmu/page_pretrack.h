@@ -63,6 +63,15 @@ static inline bool kvm_page_pretrack_any(struct kvm *kvm, unsigned int modes)
 	return READ_ONCE(kvm->arch.page_pretrack.modes) & modes;
 }
 
+/*
+ * The emulation of an instruction has come to no end. Accesses that are asked for
+ * elsewhere, for what KVM does for a guest without its emulator, have no such end.
+ */
+static inline void kvm_page_given_up(struct kvm_vcpu *vcpu)
+{
+	vcpu->arch.page_given_up = true;
+}
+
 /* The emulation of an instruction has come to an end other than a "not now". */
 static inline void kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
 {
@@ -113,6 +122,10 @@ static inline bool __kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa,
 static inline bool __kvm_page_preexec(struct kvm_vcpu *vcpu)
 {
 	return true;
+}
+
+static inline void kvm_page_given_up(struct kvm_vcpu *vcpu)
+{
 }
 
 static inline void kvm_page_executed(struct kvm_vcpu *vcpu, bool more)
