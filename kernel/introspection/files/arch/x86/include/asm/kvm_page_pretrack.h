@@ -7,6 +7,7 @@
 #include <linux/kvm_types.h>
 #include <linux/list.h>
 #include <linux/mutex.h>
+#include <linux/types.h>
 #include <linux/xarray.h>
 
 struct kvm;
@@ -60,16 +61,25 @@ struct kvm_page_pretrack_change {
 	unsigned int modes;
 };
 
+/*
+ * So many stretches of guest memory, and of so many pages, are told apart by who
+ * looks in a hurry: 4 GiB, after which they begin anew.
+ */
+#define KVM_PAGE_PRETRACK_STRETCHES	16384
+#define KVM_PAGE_PRETRACK_STRETCH	64
+
 /**
  * struct kvm_page_pretrack - pages of a VM that are watched
  * @pages: what is watched of a page, by its gfn
  * @modes: all that is or has been watched of them, 0 if there are none
- * @lock: serializes changes of @pages, @modes and @nodes
+ * @stretches: where that is or was, see kvm_page_pretrack_stretch()
+ * @lock: serializes changes of the rest
  * @nodes: whom to call before accesses; read with kvm->srcu held
  */
 struct kvm_page_pretrack {
 	struct xarray pages;
 	unsigned int modes;
+	DECLARE_BITMAP(stretches, KVM_PAGE_PRETRACK_STRETCHES);
 	struct mutex lock;	/* serializes changes */
 	struct hlist_head nodes;
 };

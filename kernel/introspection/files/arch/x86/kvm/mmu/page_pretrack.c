@@ -7,6 +7,8 @@
  * are zapped afterwards, under mmu_lock, so there is none left that allows what
  * is watched when kvm_page_pretrack_set() returns, and no vCPU's TLB has one.
  */
+#include <linux/bitmap.h>
+#include <linux/build_bug.h>
 #include <linux/export.h>
 #include <linux/lockdep.h>
 #include <linux/rculist.h>
@@ -81,7 +83,12 @@ bool __kvm_page_pretrack_within(struct kvm *kvm, gfn_t gfn, int level)
 {
 	gfn_t pages = KVM_PAGES_PER_HPAGE(level);
 	unsigned long first = gfn & ~(pages - 1);
+	unsigned int stretch = kvm_page_pretrack_stretch(first);
 
+	BUILD_BUG_ON(KVM_PAGES_PER_HPAGE(PG_LEVEL_2M) / KVM_PAGE_PRETRACK_STRETCH != 8);
+	if (level == PG_LEVEL_2M &&
+	    !bitmap_get_value8(kvm->arch.page_pretrack.stretches, stretch))
+		return false;
 	return xa_find(&kvm->arch.page_pretrack.pages, &first,
 		       first + pages - 1, XA_PRESENT);
 }
@@ -95,6 +102,15 @@ static int kvm_page_pretrack_store(struct kvm *kvm, gfn_t gfn,
 	return xa_err(xa_store(&kvm->arch.page_pretrack.pages, gfn, entry,
 			       GFP_KERNEL_ACCOUNT | __GFP_RETRY_MAYFAIL |
 			       __GFP_NOWARN));
+}
+
+/* No page is watched any more: nobody has to look. */
+static void kvm_page_pretrack_none(struct kvm_page_pretrack *pretrack)
+{
+	lockdep_assert_held(&pretrack->lock);
+
+	WRITE_ONCE(pretrack->modes, 0);
+	bitmap_zero(pretrack->stretches, KVM_PAGE_PRETRACK_STRETCHES);
 }
 
 /*
@@ -148,6 +164,7 @@ int kvm_page_pretrack_set(struct kvm *kvm,
 		if (kvm_page_pretrack_modes(kvm, gfn) == changes[i].modes)
 			continue;
 		WRITE_ONCE(pretrack->modes, pretrack->modes | changes[i].modes);
+		set_bit(kvm_page_pretrack_stretch(gfn), pretrack->stretches);
 		r = kvm_page_pretrack_store(kvm, gfn, changes[i].modes);
 		if (r)
 			break;
@@ -161,7 +178,7 @@ int kvm_page_pretrack_set(struct kvm *kvm,
 	if (end)
 		kvm_page_pretrack_zap(kvm, start, end);
 	if (xa_empty(&pretrack->pages))
-		WRITE_ONCE(pretrack->modes, 0);
+		kvm_page_pretrack_none(pretrack);
 	mutex_unlock(&pretrack->lock);
 	return r;
 }
@@ -190,7 +207,7 @@ void kvm_page_pretrack_clear(struct kvm *kvm)
 		end = gfn + 1;
 		cond_resched();
 	}
-	WRITE_ONCE(pretrack->modes, 0);
+	kvm_page_pretrack_none(pretrack);
 	if (end)
 		kvm_page_pretrack_zap(kvm, start, end);
 	mutex_unlock(&pretrack->lock);

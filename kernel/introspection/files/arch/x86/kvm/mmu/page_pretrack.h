@@ -13,6 +13,7 @@
 #ifndef __KVM_X86_PAGE_PRETRACK_H
 #define __KVM_X86_PAGE_PRETRACK_H
 
+#include <linux/bitops.h>
 #include <linux/bits.h>
 #include <linux/kvm_types.h>
 #include <linux/types.h>
@@ -61,6 +62,20 @@ gpa_t kvm_page_fetch_gpa(struct kvm_vcpu *vcpu, gva_t gva);
 static inline bool kvm_page_pretrack_any(struct kvm *kvm, unsigned int modes)
 {
 	return READ_ONCE(kvm->arch.page_pretrack.modes) & modes;
+}
+
+static inline unsigned int kvm_page_pretrack_stretch(gfn_t gfn)
+{
+	return gfn / KVM_PAGE_PRETRACK_STRETCH % KVM_PAGE_PRETRACK_STRETCHES;
+}
+
+/* Whether such a page may be at @gfn: all that it costs who is far from those watched. */
+static inline bool kvm_page_pretrack_near(struct kvm *kvm, gfn_t gfn,
+					  unsigned int modes)
+{
+	return kvm_page_pretrack_any(kvm, modes) &&
+	       test_bit(kvm_page_pretrack_stretch(gfn),
+			kvm->arch.page_pretrack.stretches);
 }
 
 /*
@@ -137,12 +152,18 @@ static inline bool kvm_page_pretrack_any(struct kvm *kvm, unsigned int modes)
 	return false;
 }
 
+static inline bool kvm_page_pretrack_near(struct kvm *kvm, gfn_t gfn,
+					  unsigned int modes)
+{
+	return false;
+}
+
 #endif /* CONFIG_KVM_PAGE_PRETRACK */
 
 /* KVM_PAGE_TRACK_PRE* of a page, 0 if it is not watched. */
 static inline unsigned int kvm_page_pretrack_modes(struct kvm *kvm, gfn_t gfn)
 {
-	return kvm_page_pretrack_any(kvm, KVM_PAGE_TRACK_PRE) ?
+	return kvm_page_pretrack_near(kvm, gfn, KVM_PAGE_TRACK_PRE) ?
 	       __kvm_page_pretrack_modes(kvm, gfn) : 0;
 }
 
@@ -157,14 +178,14 @@ static inline bool kvm_page_preread(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
 				    u8 *new, int bytes, bool *data_ready)
 {
 	*data_ready = false;
-	return !kvm_page_pretrack_any(vcpu->kvm, KVM_PAGE_TRACK_PREREAD) ||
+	return !kvm_page_pretrack_near(vcpu->kvm, gpa_to_gfn(gpa), KVM_PAGE_TRACK_PREREAD) ||
 	       __kvm_page_preread(vcpu, gpa, gva, new, bytes, data_ready);
 }
 
 static inline bool kvm_page_prewrite(struct kvm_vcpu *vcpu, gpa_t gpa, gva_t gva,
 				     const u8 *new, int bytes)
 {
-	return !kvm_page_pretrack_any(vcpu->kvm, KVM_PAGE_TRACK_PREWRITE) ||
+	return !kvm_page_pretrack_near(vcpu->kvm, gpa_to_gfn(gpa), KVM_PAGE_TRACK_PREWRITE) ||
 	       __kvm_page_prewrite(vcpu, gpa, gva, new, bytes);
 }
 
