@@ -43,6 +43,7 @@ typedef struct {
 typedef struct {
     int listener;
     int guest;     /* -1: none */
+    FILE *from;    /* what comes from it: a call for all that is there, not one for each part */
     long long own; /* microseconds */
     unsigned int seq;
     Message event;
@@ -50,9 +51,9 @@ typedef struct {
 } Tool;
 
 static void
-read_all(int fd, void *data, size_t size)
+read_all(FILE *from, void *data, size_t size)
 {
-    if (size > 0 && recv(fd, data, size, MSG_WAITALL) != (ssize_t)size)
+    if (size > 0 && fread(data, size, 1, from) != 1)
         die("the other side has closed the connection");
 }
 
@@ -69,15 +70,18 @@ accept_guest(Tool *tool)
     } answer = {.struct_size = sizeof(answer)};
     int fd = accept(tool->listener, NULL, NULL);
     long long start = now();
+    FILE *from = fd < 0 ? NULL : fdopen(fd, "r");
 
-    if (fd < 0)
+    if (!from)
         die("accept");
-    read_all(fd, &hello, sizeof(hello));
+    setvbuf(from, NULL, _IOFBF, KVMI_MSG_SIZE);
+    read_all(from, &hello, sizeof(hello));
     write_all(fd, &answer, sizeof(answer));
     tool->own = now() - start;
-    if (tool->guest >= 0)
-        close(tool->guest);
+    if (tool->from)
+        fclose(tool->from);
     tool->guest = fd;
+    tool->from = from;
     tool->asked = false;
 }
 
@@ -86,11 +90,11 @@ accept_guest(Tool *tool)
 static void
 receive(Tool *tool, Message *message)
 {
-    read_all(tool->guest, &message->header, sizeof(message->header));
+    read_all(tool->from, &message->header, sizeof(message->header));
     errno = EPROTO;
     if (message->header.size > sizeof(message->raw))
         die("a message too large");
-    read_all(tool->guest, message->raw, message->header.size);
+    read_all(tool->from, message->raw, message->header.size);
 }
 
 static void
