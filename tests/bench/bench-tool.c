@@ -243,7 +243,9 @@ answer_write(Tool *tool, unsigned char action)
 }
 
 /* From one event to the next: the guest's own way to its next write is in it. So all of the pages
- * are watched that it writes to in turn, and that way is five instructions. */
+ * are watched that it writes to in turn, and that way is five instructions. A watchpoint of
+ * bench-gdb's, where the CPU has them, is in one of the pages: the other stores are in its stops.
+ */
 static long long
 watch(Tool *tool, int events)
 {

@@ -134,8 +134,11 @@ class Client:
         try:
             wait_for(has_it, f"{name} of {path} to be {value!r}", seconds)
         except AssertionError as error:
-            object_now = self.objects().get(path, "gone")
-            raise AssertionError(f"{error}; it is {seen[0]!r}, of {object_now}") from None
+            try:
+                whole = self.objects().get(path, "no object")
+            except BusError as failure:
+                whole = failure
+            raise AssertionError(f"{error}; it is {seen[0]!r}, of {whole!r}") from None
 
     def record(self, interface=None, member=None, path=None):
         """A list that grows with every signal of ours: (path, "Interface1.Member", arguments)."""
