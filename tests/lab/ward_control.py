@@ -5,6 +5,7 @@ import contextlib
 import fcntl
 import os
 import struct
+import time
 from typing import NamedTuple
 
 # linux/kvm_control.h in kernel/control
@@ -42,6 +43,15 @@ def open_control(pid):
             return fcntl.ioctl(kvm, KVM_CONTROL_OPEN, bytearray(OPEN.pack(pidfd, 0, 0, 0, 0)))
     finally:
         os.close(pidfd)
+
+
+def wait_for_control(pid):
+    """open_control() of a process that may not have its VM yet."""
+    while True:
+        try:
+            return open_control(pid)
+        except FileNotFoundError:
+            time.sleep(0.1)
 
 
 @contextlib.contextmanager
