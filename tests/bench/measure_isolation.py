@@ -95,7 +95,7 @@ def main(program):
     served = more(isolated.figures["steady"], off.figures["steady"])
     judge(served <= MOST_ON, f"an exit served in the kernel, on over off: {served:+.1%} (at most {MOST_ON:+.0%})")
     cpuid = more(isolated.figures["cpuid"], off.figures["cpuid"])
-    print(f"CPUID, on over off: {cpuid:+.1%}; each one is a fault, on a CPU that does not save the next RIP")
+    print(f"CPUID, on over off: {cpuid:+.1%}; each one leaves, on a CPU that does not save the next RIP")
     worst = max(more(off.figures[name], unpatched.figures[name]) for name in GUESTS)
     judge(worst <= MOST_OFF, f"off over unpatched: {worst:+.2%} at most (at most {MOST_OFF:+.1%})")
     steady = isolated.counters["steady"]

@@ -48,6 +48,9 @@ struct kvmi_vcpu_command;
  * @in: the arguments of the command being handled
  * @in_size: their size
  * @out: the data of its reply
+ * @ahead: what has been received of later messages
+ * @ahead_pos: where that begins
+ * @ahead_end: and where it ends
  *
  * @vm_events is written by @recv only; what follows it is @recv's alone.
  */
@@ -70,6 +73,9 @@ struct kvmi {
 	size_t in_size;
 	u8 in[KVMI_MSG_SIZE] __aligned(8);
 	u8 out[PAGE_SIZE] __aligned(8);
+	u8 ahead[1024];
+	size_t ahead_pos;
+	size_t ahead_end;
 };
 
 /**

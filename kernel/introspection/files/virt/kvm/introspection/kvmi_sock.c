@@ -99,6 +99,39 @@ static int kvmi_sock_wait_room(struct kvmi *kvmi, int *waited)
 	return fatal_signal_pending(current) ? -EINTR : 0;
 }
 
+/* Receive at least one byte. Returns how many, -EPIPE at the end of the stream. */
+static int kvmi_sock_receive(struct kvmi *kvmi, void *buf, size_t size)
+{
+	struct kvec vec = { .iov_base = buf, .iov_len = size };
+	struct msghdr msg = {};
+	int r;
+
+	for (;;) {
+		r = kernel_recvmsg(kvmi->sock, &msg, &vec, 1, size, 0);
+		if (r != -EAGAIN)
+			return r ?: -EPIPE;
+		/* Somebody has set SO_RCVTIMEO. */
+		r = kvmi_sock_pause();
+		if (r)
+			return r;
+	}
+}
+
+/*
+ * Most messages are short. One that is there is received with its header, and
+ * with those behind it.
+ */
+static int kvmi_sock_receive_ahead(struct kvmi *kvmi)
+{
+	int r = kvmi_sock_receive(kvmi, kvmi->ahead, sizeof(kvmi->ahead));
+
+	if (r < 0)
+		return r;
+	kvmi->ahead_pos = 0;
+	kvmi->ahead_end = r;
+	return 0;
+}
+
 /**
  * kvmi_sock_read() - receive exactly so many bytes
  * @kvmi: the connection
@@ -106,25 +139,32 @@ static int kvmi_sock_wait_room(struct kvmi *kvmi, int *waited)
  * @size: how many
  *
  * Return: 0, -EPIPE at the end of the stream, or another error of the socket.
+ *
+ * Context: the receiving thread.
  */
 int kvmi_sock_read(struct kvmi *kvmi, void *buf, size_t size)
 {
-	struct kvec vec = { .iov_base = buf, .iov_len = size };
-	struct msghdr msg = {};
+	size_t part;
 	int r;
 
-	while (vec.iov_len) {
-		r = kernel_recvmsg(kvmi->sock, &msg, &vec, 1, vec.iov_len,
-				   MSG_WAITALL);
-		if (!r)
-			return -EPIPE;
-		/* Somebody has set SO_RCVTIMEO. */
-		if (r == -EAGAIN)
-			r = kvmi_sock_pause();
-		if (r < 0)
-			return r;
-		vec.iov_base += r;
-		vec.iov_len -= r;
+	while (size) {
+		if (kvmi->ahead_pos < kvmi->ahead_end) {
+			part = min(size, kvmi->ahead_end - kvmi->ahead_pos);
+			memcpy(buf, kvmi->ahead + kvmi->ahead_pos, part);
+			kvmi->ahead_pos += part;
+		} else if (size < sizeof(kvmi->ahead)) {
+			r = kvmi_sock_receive_ahead(kvmi);
+			if (r)
+				return r;
+			continue;
+		} else {
+			r = kvmi_sock_receive(kvmi, buf, size);
+			if (r < 0)
+				return r;
+			part = r;
+		}
+		buf += part;
+		size -= part;
 	}
 	return 0;
 }

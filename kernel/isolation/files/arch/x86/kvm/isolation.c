@@ -43,8 +43,7 @@ static const struct asi_class kvm_asi_class = {
 	.flush_control	= kvm_isolation_flush_control,
 };
 
-/* See kvm_isolation_prepare(). */
-noinstr void __kvm_isolation_prepare(struct kvm_vcpu *vcpu)
+static __always_inline void kvm_isolation_decide(struct kvm_vcpu *vcpu)
 {
 	struct kvm_isolation *isolation = vcpu->kvm->arch.isolation;
 	struct kvm_isolation_vcpu *v = &vcpu->arch.isolation;
@@ -56,7 +55,6 @@ noinstr void __kvm_isolation_prepare(struct kvm_vcpu *vcpu)
 	else
 		asi_exit(ASI_EXIT_EXPLICIT);
 }
-EXPORT_SYMBOL_GPL(__kvm_isolation_prepare);
 
 static __always_inline void kvm_isolation_violated(struct kvm_vcpu *vcpu)
 {
@@ -66,18 +64,12 @@ static __always_inline void kvm_isolation_violated(struct kvm_vcpu *vcpu)
 		     (unsigned long *)&vcpu->requests);
 }
 
-/* See kvm_isolation_enter(). */
-noinstr void __kvm_isolation_enter(struct kvm_vcpu *vcpu)
+/* What counts is what the CPU says. */
+static __always_inline void kvm_isolation_check(struct kvm_vcpu *vcpu)
 {
-	struct asi *asi = &vcpu->kvm->arch.isolation->asi;
 	struct kvm_isolation_vcpu *v = &vcpu->arch.isolation;
 
-	/* A fault since it was prepared. From now on, nothing may be missing. */
-	if (v->enter && unlikely(asi_current_cr3() != asi->cr3))
-		asi_enter(asi);
-
-	/* What counts is what the CPU says. */
-	v->restricted = (__native_read_cr3() & CR3_ADDR_MASK) == (asi->cr3 & CR3_ADDR_MASK);
+	v->restricted = asi_is_loaded(&vcpu->kvm->arch.isolation->asi);
 	if (v->restricted) {
 		v->entries_restricted++;
 		return;
@@ -86,7 +78,31 @@ noinstr void __kvm_isolation_enter(struct kvm_vcpu *vcpu)
 	if (v->on)
 		kvm_isolation_violated(vcpu);
 }
+
+/* See kvm_isolation_prepare(). */
+noinstr void __kvm_isolation_prepare(struct kvm_vcpu *vcpu)
+{
+	kvm_isolation_decide(vcpu);
+}
+EXPORT_SYMBOL_GPL(__kvm_isolation_prepare);
+
+/* See kvm_isolation_enter(). */
+noinstr void __kvm_isolation_enter(struct kvm_vcpu *vcpu)
+{
+	/* A fault since it was prepared is made good here. From now on, nothing may be missing. */
+	if (vcpu->arch.isolation.enter)
+		asi_enter(&vcpu->kvm->arch.isolation->asi);
+	kvm_isolation_check(vcpu);
+}
 EXPORT_SYMBOL_GPL(__kvm_isolation_enter);
+
+/* See kvm_isolation_prepare_and_enter(). */
+noinstr void __kvm_isolation_prepare_and_enter(struct kvm_vcpu *vcpu)
+{
+	kvm_isolation_decide(vcpu);
+	kvm_isolation_check(vcpu);
+}
+EXPORT_SYMBOL_GPL(__kvm_isolation_prepare_and_enter);
 
 /* See kvm_isolation_exited(). */
 noinstr void __kvm_isolation_exited(struct kvm_vcpu *vcpu)

@@ -29,6 +29,7 @@ void kvm_isolation_report(struct kvm_vcpu *vcpu);
 void __kvm_isolation_put(struct kvm_vcpu *vcpu);
 void __kvm_isolation_prepare(struct kvm_vcpu *vcpu);
 void __kvm_isolation_enter(struct kvm_vcpu *vcpu);
+void __kvm_isolation_prepare_and_enter(struct kvm_vcpu *vcpu);
 void __kvm_isolation_exited(struct kvm_vcpu *vcpu);
 
 extern const struct kvm_control_ops kvm_isolation_control_ops;
@@ -50,12 +51,11 @@ static __always_inline void kvm_isolation_enter(struct kvm_vcpu *vcpu)
 		__kvm_isolation_enter(vcpu);
 }
 
+/* Both, where nothing can come in between. */
 static __always_inline void kvm_isolation_prepare_and_enter(struct kvm_vcpu *vcpu)
 {
-	if (asi_enabled()) {
-		__kvm_isolation_prepare(vcpu);
-		__kvm_isolation_enter(vcpu);
-	}
+	if (asi_enabled())
+		__kvm_isolation_prepare_and_enter(vcpu);
 }
 
 /* Right after the VM exit: see that nothing has come between the check and the entry. */

@@ -93,50 +93,19 @@ static __always_inline void asi_switch_to(struct asi *asi, unsigned long full_cr
 	native_write_cr3(asi->cr3);
 }
 
-/**
- * asi_enter() - be in a restricted address space, until asi_relax()
- * @asi: which
- *
- * What is not mapped there must not be touched until asi_relax(): the page fault
- * would leave the address space, and the caller not notice.
- *
- * Context: interrupts off, not from an exception handler.
- */
-noinstr void asi_enter(struct asi *asi)
+/* What asi_enter() does unless the CPU is in @asi already. */
+noinstr void __asi_enter(struct asi *asi)
 {
 	struct asi_cpu *cpu = this_cpu_ptr(&asi_cpu);
-
-	if (READ_ONCE(cpu->curr) == asi) {
-		WRITE_ONCE(cpu->target, asi);
-		barrier();
-		if (likely(READ_ONCE(cpu->curr) == asi))
-			return;
-		/* An exception has left it just before it could see the target. */
-		WRITE_ONCE(cpu->target, NULL);
-		barrier();
-	} else if (cpu->curr) {
-		__asi_exit(ASI_EXIT_EXPLICIT);
-	}
 
 	/* Without a target, no exception comes back with another CR3. */
+	WRITE_ONCE(cpu->target, NULL);
+	barrier();
+	if (unlikely(cpu->curr))
+		__asi_exit(ASI_EXIT_EXPLICIT);
 	asi_switch_to(asi, __native_read_cr3());
 }
-EXPORT_SYMBOL_GPL(asi_enter);
-
-/**
- * asi_relax() - need not be in a restricted address space any longer
- *
- * The CPU stays there until it has a reason to leave. It counts as tainted by
- * what it ran since asi_enter().
- */
-noinstr void asi_relax(void)
-{
-	struct asi_cpu *cpu = this_cpu_ptr(&asi_cpu);
-
-	cpu->taints |= ASI_TAINT_CONTROL;
-	WRITE_ONCE(cpu->target, NULL);
-}
-EXPORT_SYMBOL_GPL(asi_relax);
+EXPORT_SYMBOL_GPL(__asi_enter);
 
 /**
  * __asi_exit() - leave the restricted address space, if in one
@@ -172,38 +141,18 @@ noinstr bool __asi_exit(enum asi_exit_reason reason)
 }
 EXPORT_SYMBOL_GPL(__asi_exit);
 
-/**
- * asi_resync() - leave unless CR3 and asi_cpu.curr agree, after a VM exit
- * @asi: the restricted address space that the CPU was in when the VM entry was
- *	 prepared
- *
- * VMX loads the CR3 at a VM exit that was noted before the VM entry. If a fault has
- * left since, then the CPU is restricted again with nobody knowing: its next fault
- * would not be understood, and what became sensitive would not be flushed. If it
- * had to be entered once more because of a fault before CR3 was noted, then it is
- * not restricted, and counts as if it were. Both times leave by the book, which
- * flushes.
- *
- * Context: interrupts off since asi_enter(), before asi_relax(): after that, an NMI
- * may leave for good.
- * Return: whether the CPU was in @asi at the VM entry.
- */
-noinstr bool asi_resync(struct asi *asi)
+/* What asi_resync() does if they do not agree. */
+noinstr void __asi_resync(struct asi *asi)
 {
 	struct asi_cpu *cpu = this_cpu_ptr(&asi_cpu);
-	bool known = READ_ONCE(cpu->curr) == asi;
-	bool loaded = (__native_read_cr3() & CR3_ADDR_MASK) == (asi->cr3 & CR3_ADDR_MASK);
 
-	if (unlikely(known != loaded)) {
-		/* As asi_relax() is going to say. */
-		cpu->taints |= ASI_TAINT_CONTROL;
-		WRITE_ONCE(cpu->curr, asi);
-		barrier();
-		__asi_exit(ASI_EXIT_EXPLICIT);
-	}
-	return known;
+	/* As asi_relax() is going to say. */
+	cpu->taints |= ASI_TAINT_CONTROL;
+	WRITE_ONCE(cpu->curr, asi);
+	barrier();
+	__asi_exit(ASI_EXIT_EXPLICIT);
 }
-EXPORT_SYMBOL_GPL(asi_resync);
+EXPORT_SYMBOL_GPL(__asi_resync);
 
 /**
  * __asi_exit_on_fault() - leave the restricted address space, in a page fault

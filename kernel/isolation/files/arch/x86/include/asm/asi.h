@@ -31,6 +31,8 @@ enum asi_exit_reason {
 #include <linux/jump_label.h>
 #include <linux/percpu.h>
 #include <asm/pgtable_types.h>
+#include <asm/processor-flags.h>
+#include <asm/special_insns.h>
 
 struct mm_struct;
 struct page;
@@ -125,9 +127,8 @@ void asi_check_boottime(void);
 
 int asi_init(struct asi *asi, const struct asi_class *class);
 void asi_destroy(struct asi *asi);
-void asi_enter(struct asi *asi);
-void asi_relax(void);
-bool asi_resync(struct asi *asi);
+void __asi_enter(struct asi *asi);
+void __asi_resync(struct asi *asi);
 bool __asi_exit(enum asi_exit_reason reason);
 bool __asi_exit_on_fault(void);
 struct asi_intr_state __asi_intr_enter(void);
@@ -182,6 +183,70 @@ static __always_inline unsigned long asi_current_cr3(void)
 	struct asi *asi = asi_enabled() ? this_cpu_read(asi_cpu.curr) : NULL;
 
 	return asi ? asi->cr3 : 0;
+}
+
+/* Whether CR3 is that of a restricted address space, whatever asi_cpu.curr says. */
+static __always_inline bool asi_is_loaded(struct asi *asi)
+{
+	return !((__native_read_cr3() ^ asi->cr3) & CR3_ADDR_MASK);
+}
+
+/**
+ * asi_enter() - be in a restricted address space, until asi_relax()
+ * @asi: which
+ *
+ * What is not mapped there must not be touched until asi_relax(): the page fault
+ * would leave the address space, and the caller not notice.
+ *
+ * Context: interrupts off, not from an exception handler.
+ */
+static __always_inline void asi_enter(struct asi *asi)
+{
+	if (likely(this_cpu_read(asi_cpu.curr) == asi)) {
+		this_cpu_write(asi_cpu.target, asi);
+		barrier();
+		/* Unless an exception has left it just before it could see the target. */
+		if (likely(this_cpu_read(asi_cpu.curr) == asi))
+			return;
+	}
+	__asi_enter(asi);
+}
+
+/**
+ * asi_relax() - need not be in a restricted address space any longer
+ *
+ * The CPU stays there until it has a reason to leave. It counts as tainted by
+ * what it ran since asi_enter().
+ */
+static __always_inline void asi_relax(void)
+{
+	this_cpu_or(asi_cpu.taints, ASI_TAINT_CONTROL);
+	this_cpu_write(asi_cpu.target, NULL);
+}
+
+/**
+ * asi_resync() - leave unless CR3 and asi_cpu.curr agree, after a VM exit
+ * @asi: the restricted address space that the CPU was in when the VM entry was
+ *	 prepared
+ *
+ * VMX loads the CR3 at a VM exit that was noted before the VM entry. If a fault has
+ * left since, then the CPU is restricted again with nobody knowing: its next fault
+ * would not be understood, and what became sensitive would not be flushed. If it
+ * had to be entered once more because of a fault before CR3 was noted, then it is
+ * not restricted, and counts as if it were. Both times leave by the book, which
+ * flushes.
+ *
+ * Context: interrupts off since asi_enter(), before asi_relax(): after that, an NMI
+ * may leave for good.
+ * Return: whether the CPU was in @asi at the VM entry.
+ */
+static __always_inline bool asi_resync(struct asi *asi)
+{
+	bool known = this_cpu_read(asi_cpu.curr) == asi;
+
+	if (unlikely(known != asi_is_loaded(asi)))
+		__asi_resync(asi);
+	return known;
 }
 
 /**

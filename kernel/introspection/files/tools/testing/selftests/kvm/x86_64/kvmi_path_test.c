@@ -30,6 +30,53 @@ TEST(locked_instructions_are_asked_for)
 	machine_destroy(m);
 }
 
+static uint64_t read_stat(int fd, const char *name)
+{
+	struct kvm_stats_desc *descs, *desc;
+	struct kvm_stats_header header;
+	uint64_t value = ~0ull;
+	int i;
+
+	read_stats_header(fd, &header);
+	descs = read_stats_descriptors(fd, &header);
+	for (i = 0; i < header.num_desc; i++) {
+		desc = get_stats_descriptor(descs, i, &header);
+		if (!strcmp(desc->name, name))
+			read_stat_data(fd, &header, desc, &value, 1);
+	}
+	free(descs);
+	return value;
+}
+
+#define ROUNDS 50
+
+/* What was asked for is executed then and there, and not when it faults once more. */
+TEST(an_access_that_is_allowed_takes_one_fault)
+{
+	struct machine *m = machine_create(1, guest_count);
+	uint64_t before, faults, gpa = counter_gpa(&m->cpu[0]);
+	/* While the vCPU runs, asking for this would wait. */
+	int i, stats = vcpu_get_stats_fd(m->cpu[0].vcpu);
+	struct message event;
+
+	switch_event_first(m, 0);
+	EXPECT_EQ(0, set_access(m, gpa, RX));
+	before = cpu_count(&m->cpu[0]);
+	cpu_start(&m->cpu[0]);
+	expect_pf(m, &event, gpa, KVMI_PAGE_ACCESS_W);
+	faults = read_stat(stats, "pf_taken");
+	for (i = 0; i < ROUNDS; i++) {
+		answer_pf(m, &event, KVMI_EVENT_ACTION_CONTINUE, NULL);
+		expect_pf(m, &event, gpa, KVMI_PAGE_ACCESS_W);
+	}
+	faults = read_stat(stats, "pf_taken") - faults;
+	EXPECT_EQ(before + ROUNDS, cpu_count(&m->cpu[0]));
+	EXPECT_LE(ROUNDS, faults);
+	EXPECT_GT(ROUNDS * 3 / 2, faults);
+	close(stats);
+	machine_destroy(m);
+}
+
 /* Each in pages of its own. */
 static noinline __aligned(4096) uint64_t guest_there(uint64_t count)
 {
