@@ -5,34 +5,17 @@
  *
  * With asi=on on the kernel's command line all cases run but one; without, that one.
  */
-#include <errno.h>
-#include <fcntl.h>
 #include <pthread.h>
 #include <stdlib.h>
-#include <string.h>
 #include <time.h>
 #include <sys/stat.h>
-#include <sys/syscall.h>
-#include <linux/kvm_control.h>
-#include <linux/kvm_isolation.h>
 #include <asm/kvm_para.h>
 
-#include "kvm_util.h"
-#include "processor.h"
-#include "test_util.h"
-#include "kselftest_harness.h"
-
-/*
- * Only a limit for what hangs: a kernel that checks itself is slow. A third of what
- * the whole program has, so that it is a case that is said to hang.
- */
-#undef TEST_TIMEOUT_DEFAULT
-#define TEST_TIMEOUT_DEFAULT 300
+#include "kvm_isolation_test.h"
 
 #define DEBUGFS "/sys/kernel/debug/x86/asi/"
 #define CGROUP "/sys/fs/cgroup"
 #define VCPUS 4
-#define EXITS 1000
 /*
  * How often the policy is switched under load, unless it takes longer than that: the
  * vCPUs have the CPUs, too. With fewer than so many, the case would show nothing.
@@ -42,51 +25,6 @@
 #define SWITCHES_ENOUGH 1000
 /* Where a guest has so many pages; as it sees them, and as KVM does. */
 #define PAGES_ADDR 0x10000000UL
-
-static int kvm_fd;
-static bool asi_on;
-
-static int control_open_self(void)
-{
-	struct kvm_control_open open = { .pidfd = syscall(SYS_pidfd_open, getpid(), 0) };
-	int fd = ioctl(kvm_fd, KVM_CONTROL_OPEN, &open);
-
-	close(open.pidfd);
-	return fd;
-}
-
-static int try_set(int fd, bool on)
-{
-	struct kvm_control_policy policy = {
-		.mask = KVM_CONTROL_ISOLATION,
-		.value = on ? KVM_CONTROL_ISOLATION : 0,
-	};
-
-	return ioctl(fd, KVM_CONTROL_SET_POLICY, &policy);
-}
-
-static void set(int fd, bool on)
-{
-	TEST_ASSERT(!try_set(fd, on), "KVM_CONTROL_SET_POLICY: %s", strerror(errno));
-}
-
-static struct kvm_isolation_stats stats(int fd)
-{
-	struct kvm_isolation_stats stats;
-
-	memset(&stats, 0xff, sizeof(stats));
-	TEST_ASSERT(!ioctl(fd, KVM_ISOLATION_GET_STATS, &stats),
-		    "KVM_ISOLATION_GET_STATS: %s", strerror(errno));
-	return stats;
-}
-
-static struct kvm_control_info info(int fd)
-{
-	struct kvm_control_info info;
-
-	TEST_ASSERT(!ioctl(fd, KVM_CONTROL_GET_INFO, &info), "KVM_CONTROL_GET_INFO");
-	return info;
-}
 
 static u64 exits(const struct kvm_isolation_stats *s)
 {
@@ -212,8 +150,6 @@ TEST_F(isolation, refused_unless_booted_with_it)
 	run(self->vcpu);
 	EXPECT_FALSE(info(self->fd).active & KVM_CONTROL_ISOLATION);
 }
-
-#define WITHOUT_ASI	"not booted with asi=on"
 
 TEST_F(isolation, is_off_at_first)
 {
@@ -574,20 +510,7 @@ TEST(begins_as_the_group_says)
 	EXPECT_EQ(0, rmdir(CGROUP "/asi"));
 }
 
-static bool booted_with_asi(void)
-{
-	char line[4096] = "";
-	int fd = open("/proc/cmdline", O_RDONLY);
-
-	TEST_ASSERT(fd >= 0 && read(fd, line, sizeof(line) - 1) > 0, "/proc/cmdline");
-	close(fd);
-	return strstr(line, "asi=on");
-}
-
 int main(int argc, char **argv)
 {
-	kvm_fd = open_kvm_dev_path_or_exit();
-	TEST_REQUIRE(ioctl(kvm_fd, KVM_CHECK_EXTENSION, KVM_CAP_CONTROL) == 1);
-	asi_on = booted_with_asi();
-	return test_harness_run(argc, argv);
+	return run_tests(argc, argv);
 }
