@@ -95,7 +95,8 @@ static void asi_walk_leaf(struct asi_walk *walk, const unsigned long *entry, uns
 static bool asi_walk_skips(unsigned long addr)
 {
 #ifdef CONFIG_KASAN
-	if (addr >= KASAN_SHADOW_START && addr < KASAN_SHADOW_END)
+	/* With five levels the first table of the shadow begins before it, and is full, too. */
+	if (addr >= (KASAN_SHADOW_START & PGDIR_MASK) && addr < KASAN_SHADOW_END)
 		return true;
 #endif
 #ifdef CONFIG_X86_ESPFIX64
