@@ -242,6 +242,8 @@ static void put_violation(void)
 	switch (f.end) {
 	case END_TWICE:
 		put_message(&sent);
+		/* The vCPU may ask anew before the same answer comes again. */
+		q->open = false;
 		break;
 	case END_WRONG:
 		/* Neither the CONTINUE nor the CRASH that it could be, or something else. */
