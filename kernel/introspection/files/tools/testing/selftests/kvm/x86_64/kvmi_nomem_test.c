@@ -148,8 +148,9 @@ TEST_F(nomem, thread)
 	int nth = fail_alloc_open(KTHREADD);
 	int failures = hook_with_failures(&self->guest, self->door, nth);
 
+	/* How many there are depends on whether stacks of threads are kept. */
 	if (!variant->pages)
-		EXPECT_GT(failures, 5);
+		EXPECT_LE(3, failures);
 	close(nth);
 }
 
