@@ -192,7 +192,7 @@ def measure_events(world):
 
 def main():
     world = World(provider="auto").start()
-    # libvirt looks at the QEMU of each architecture: now, or else in the background while something is measured.
+    # libvirt looks at what its QEMUs can do: now, or else in the background while something is measured.
     world.virsh("capabilities")
     rows = measure_events(world) + measure_reading(world)
     print(f"Medians on {os.cpu_count()} emulated cores, load {os.environ.get('LAB_LOAD', 'unknown')}.\n")

@@ -27,14 +27,6 @@ static void guest_hypervisor(struct svm_test_data *svm)
 	}
 }
 
-static void run(struct kvm_vcpu *vcpu)
-{
-	struct ucall uc;
-
-	vcpu_run(vcpu);
-	TEST_ASSERT(get_ucall(vcpu, &uc) == UCALL_SYNC, "the guest is not in step");
-}
-
 /* Each time around, KVM enters the guest's guest once, and the guest. */
 TEST(guests_of_the_guest_are_isolated)
 {

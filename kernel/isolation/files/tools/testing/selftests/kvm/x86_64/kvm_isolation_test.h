@@ -72,6 +72,14 @@ static inline struct kvm_control_info info(int fd)
 	return info;
 }
 
+static inline void run(struct kvm_vcpu *vcpu)
+{
+	struct ucall uc;
+
+	vcpu_run(vcpu);
+	TEST_ASSERT(get_ucall(vcpu, &uc) == UCALL_SYNC, "the guest is not in step");
+}
+
 static inline bool booted_with_asi(void)
 {
 	char line[4096] = "";
