@@ -40,6 +40,8 @@ base_dir() {
 
 # Keep a copy of what was built from a state of the series, and print its path. Others who share the
 # cache build other states in the same trees; what somebody is about to boot must not change under them.
+# The four that were asked for last are kept: the time of a copy is that of its last use, not the one of
+# what was built, which stays old where a state of the series changes nothing for this architecture.
 keep() {
 	kept=$1/kept/$(echo "$2" | sha256sum | cut -c 1-16)
 	if [ ! -e "$kept" ]; then
@@ -47,9 +49,10 @@ keep() {
 		rm -rf "$kept.new"
 		cp -a "$3" "$kept.new"
 		mv "$kept.new" "$kept"
-		# shellcheck disable=SC2012
-		ls -td "$1"/kept/* | tail -n +5 | xargs -r rm -rf
 	fi
+	touch "$kept"
+	# shellcheck disable=SC2012
+	ls -td "$1"/kept/* | tail -n +5 | xargs -r rm -rf
 	echo "$kept"
 }
 

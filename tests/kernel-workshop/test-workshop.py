@@ -108,6 +108,12 @@ class Place:
                               stderr=subprocess.STDOUT, env={**os.environ, **WHO})
         return done.returncode, done.stdout
 
+    def keep(self, stamp):
+        """Where a build keeps its image."""
+        script = f". {KERNEL}/lib/cache.sh; keep {self.top}/out {stamp} {self.top}/image"
+        return subprocess.run(["sh", "-euc", script], check=True, text=True,
+                              stdout=subprocess.PIPE).stdout.strip()
+
     def refused(self, *args, saying):
         """Run apply, which must refuse, say so and leave the tree alone."""
         before = snapshot(self.tree)
@@ -274,6 +280,23 @@ def export_can_be_given_to_git_am(place):
 def export_refuses_a_directory_with_files(place):
     status, out = place.run("series-export", "6.12", place.tree, place.tree)
     assert status != 0 and "not empty" in out, out
+
+
+def four_images_are_kept_and_the_one_asked_for_is_among_them(place):
+    write(f"{place.top}/image", "an image that no state of the series changes")
+    os.utime(f"{place.top}/image", (1, 1))
+    for stamp in range(20):
+        assert os.path.exists(place.keep(stamp)), f"the image of state {stamp} is gone at once"
+    assert len(os.listdir(f"{place.top}/out/kept")) == 4
+
+
+def an_image_in_use_outlives_newer_ones(place):
+    write(f"{place.top}/image", "an image")
+    used = place.keep("used")
+    for stamp in range(10):
+        place.keep(stamp)
+        assert place.keep("used") == used
+    assert read(used) == "an image"
 
 
 def main():
