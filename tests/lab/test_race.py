@@ -49,7 +49,7 @@ class RaceTest(IntrospectionTestCase):
         for number in range(STARTS):
             self.names.put(f"race-{number:03}")
         for _ in range(BUSY_LOOPS):
-            loop = subprocess.Popen(["nice", sys.executable, "-c", "while True: pass"])
+            loop = subprocess.Popen(["nice", "-n", "19", sys.executable, "-c", "while True: pass"])
             self.addCleanup(loop.wait)
             self.addCleanup(loop.kill)
 
