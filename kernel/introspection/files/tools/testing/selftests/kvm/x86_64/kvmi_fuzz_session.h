@@ -279,8 +279,11 @@ static inline void answer_some(int one_in)
 static inline void flush(void)
 {
 	struct pollfd poll_fd = { .fd = f.m->tool };
-	int n, r;
+	int piece = f.piece, n, r;
 
+	/* Cut anywhere. Seldom, since each piece costs as much as some messages. */
+	if (rng_once_in(&f.other, 32))
+		piece = 20;
 	while (f.out_from < f.out_to && !f.closed) {
 		poll_fd.events = POLLIN | POLLOUT;
 		r = poll(&poll_fd, 1, PATIENCE);
@@ -291,7 +294,7 @@ static inline void flush(void)
 		}
 		if (!(poll_fd.revents & POLLOUT) || f.closed)
 			continue;
-		n = min(f.out_to - f.out_from, 1 + (int)rng_below(&f.other, f.piece));
+		n = min(f.out_to - f.out_from, 1 + (int)rng_below(&f.other, piece));
 		n = send(f.m->tool, f.out + f.out_from, n, MSG_DONTWAIT | MSG_NOSIGNAL);
 		if (n > 0)
 			f.out_from += n;

@@ -387,7 +387,7 @@ static int hook(void)
 
 static void begin_session(void)
 {
-	static const int pieces[] = { 20, 700, KVMI_MSG_SIZE, BATCH };
+	static const int pieces[] = { 700, KVMI_MSG_SIZE, BATCH };
 	static const int rests[] = { 500, 2000, 10000, 20000 };
 	struct kvm_control_event event;
 
