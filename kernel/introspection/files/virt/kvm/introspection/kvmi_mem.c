@@ -104,16 +104,21 @@ int kvmi_mem_write(struct kvm *kvm, u64 gpa, const void *data, size_t size)
 /**
  * kvmi_mem_end() - the first page number behind all of the guest's memory
  * @kvm: the VM
+ *
+ * Return: 0 if it has none.
  */
 u64 kvmi_mem_end(struct kvm *kvm)
 {
 	struct kvm_memory_slot *slot;
+	struct kvm_memslots *slots;
 	int idx, bkt;
 	u64 end = 0;
 
 	idx = srcu_read_lock(&kvm->srcu);
+	/* Once: another call may return the other set, which the loop would mix up with this one. */
+	slots = kvm_memslots(kvm);
 	/* The slots that KVM has for its own use are no memory of the guest's. */
-	kvm_for_each_memslot(slot, bkt, kvm_memslots(kvm))
+	kvm_for_each_memslot(slot, bkt, slots)
 		if (slot->id < KVM_USER_MEM_SLOTS)
 			end = max(end, slot->base_gfn + slot->npages);
 	srcu_read_unlock(&kvm->srcu, idx);

@@ -234,6 +234,52 @@ TEST_F(kvmi, get_max_gfn)
 	EXPECT_EQ((1 << 20) + 3, reply.gfn);
 }
 
+#define SLOT_GPA(i) ((1ull << 32) + (i) * 4096ull)
+#define SLOTS 200
+
+struct asker {
+	int tool;
+	bool done;
+	uint64_t asked;
+	uint64_t wrong;
+};
+
+static void *asker_thread(void *arg)
+{
+	struct kvmi_get_max_gfn_reply reply;
+	struct asker *asker = arg;
+
+	while (!READ_ONCE(asker->done)) {
+		TEST_ASSERT_EQ(tool_command(asker->tool, KVMI_GET_MAX_GFN, NULL, 0, &reply, 8), 0);
+		asker->asked++;
+		asker->wrong += reply.gfn != SLOT_GPA(SLOTS) / 4096 &&
+				reply.gfn != SLOT_GPA(SLOTS + 1) / 4096;
+	}
+	return NULL;
+}
+
+/* KVM has two sets of slots, which change places while it looks through one of them. */
+TEST_F(kvmi, get_max_gfn_while_memory_changes)
+{
+	struct asker asker = { .tool = self->tool };
+	struct kvm_vm *vm = self->guest.vm;
+	pthread_t thread;
+	int i;
+
+	for (i = 0; i < SLOTS; i++)
+		vm_set_user_memory_region(vm, 2 + i, 0, SLOT_GPA(i), 4096, self->guest.memory);
+	ASSERT_EQ(0, pthread_create(&thread, NULL, asker_thread, &asker));
+	for (i = 0; i < 3000; i++) {
+		vm_set_user_memory_region(vm, 2 + SLOTS, 0, SLOT_GPA(SLOTS), 4096,
+					  self->guest.memory);
+		vm_set_user_memory_region(vm, 2 + SLOTS, 0, SLOT_GPA(SLOTS), 0, NULL);
+	}
+	WRITE_ONCE(asker.done, true);
+	pthread_join(thread, NULL);
+	EXPECT_LT(0, asker.asked);
+	EXPECT_EQ(0, asker.wrong);
+}
+
 static int send_cmd_response(int tool, uint32_t seq, int enable, int now)
 {
 	struct kvmi_control_cmd_response arg = { .enable = enable, .now = now };
