@@ -115,7 +115,7 @@ u64 kvmi_mem_end(struct kvm *kvm)
 	u64 end = 0;
 
 	idx = srcu_read_lock(&kvm->srcu);
-	/* Once: another call may return the other set, which the loop would mix up with this one. */
+	/* Once: another call may return the other set, and the loop would mix them up. */
 	slots = kvm_memslots(kvm);
 	/* The slots that KVM has for its own use are no memory of the guest's. */
 	kvm_for_each_memslot(slot, bkt, slots)

@@ -2,6 +2,8 @@
 /*
  * KVM introspection: the messages between a tool and KVM, well-formed or not.
  */
+#include <pthread.h>
+
 #include "kvmi_test.h"
 
 FIXTURE(kvmi) {
