@@ -92,10 +92,9 @@ def main(program):
     exits = exits_table(isolated)
     print("Instructions of the host for each exit, one CPU:\n")
     print(f"{costs}\n\nExits from the restricted address space, and flushes:\n\n{exits}\n")
-    served = more(isolated.figures["steady"], off.figures["steady"])
-    judge(served <= MOST_ON, f"an exit served in the kernel, on over off: {served:+.1%} (at most {MOST_ON:+.0%})")
-    cpuid = more(isolated.figures["cpuid"], off.figures["cpuid"])
-    print(f"CPUID, on over off: {cpuid:+.1%}; each one leaves, on a CPU that does not save the next RIP")
+    for name in ("steady", "cpuid"):
+        served = more(isolated.figures[name], off.figures[name])
+        judge(served <= MOST_ON, f"{GUESTS[name]}, on over off: {served:+.1%} (at most {MOST_ON:+.0%})")
     worst = max(more(off.figures[name], unpatched.figures[name]) for name in GUESTS)
     judge(worst <= MOST_OFF, f"off over unpatched: {worst:+.2%} at most (at most {MOST_OFF:+.1%})")
     steady = isolated.counters["steady"]

@@ -43,17 +43,19 @@ static const struct asi_class kvm_asi_class = {
 	.flush_control	= kvm_isolation_flush_control,
 };
 
-static __always_inline void kvm_isolation_decide(struct kvm_vcpu *vcpu)
+/* Returns whether the next entry is to be a restricted one: as the policy is, but for mistakes. */
+static __always_inline bool kvm_isolation_decide(struct kvm_vcpu *vcpu)
 {
 	struct kvm_isolation *isolation = vcpu->kvm->arch.isolation;
-	struct kvm_isolation_vcpu *v = &vcpu->arch.isolation;
+	bool on = READ_ONCE(isolation->on);
 
-	v->on = READ_ONCE(isolation->on);
-	v->enter = v->on && !asi_forget_enter();
-	if (v->enter)
+	vcpu->arch.isolation.on = on;
+	if (on && !asi_forget_enter()) {
 		asi_enter(&isolation->asi);
-	else
-		asi_exit(ASI_EXIT_EXPLICIT);
+		return true;
+	}
+	asi_exit_irqs_off(ASI_EXIT_EXPLICIT);
+	return false;
 }
 
 static __always_inline void kvm_isolation_violated(struct kvm_vcpu *vcpu)
@@ -69,20 +71,33 @@ static __always_inline void kvm_isolation_check(struct kvm_vcpu *vcpu)
 {
 	struct kvm_isolation_vcpu *v = &vcpu->arch.isolation;
 
-	v->restricted = asi_is_loaded(&vcpu->kvm->arch.isolation->asi);
-	if (v->restricted) {
+	struct asi *asi = &vcpu->kvm->arch.isolation->asi;
+
+	if (asi_is_loaded(asi)) {
+		v->restricted = asi;
 		v->entries_restricted++;
 		return;
 	}
+	v->restricted = NULL;
 	v->entries_unrestricted++;
 	if (v->on)
 		kvm_isolation_violated(vcpu);
 }
 
+/* A fault after the check, where nothing may be missing: the entry is not what it counts as. */
+static __always_inline void kvm_isolation_recount(struct kvm_vcpu *vcpu)
+{
+	struct kvm_isolation_vcpu *v = &vcpu->arch.isolation;
+
+	v->entries_restricted--;
+	v->entries_unrestricted++;
+	kvm_isolation_violated(vcpu);
+}
+
 /* See kvm_isolation_prepare(). */
 noinstr void __kvm_isolation_prepare(struct kvm_vcpu *vcpu)
 {
-	kvm_isolation_decide(vcpu);
+	vcpu->arch.isolation.enter = kvm_isolation_decide(vcpu);
 }
 EXPORT_SYMBOL_GPL(__kvm_isolation_prepare);
 
@@ -104,24 +119,24 @@ noinstr void __kvm_isolation_prepare_and_enter(struct kvm_vcpu *vcpu)
 }
 EXPORT_SYMBOL_GPL(__kvm_isolation_prepare_and_enter);
 
-/* See kvm_isolation_exited(). */
-noinstr void __kvm_isolation_exited(struct kvm_vcpu *vcpu)
+/* See kvm_isolation_resync(). */
+noinstr void __kvm_isolation_resync(struct kvm_vcpu *vcpu)
 {
 	struct kvm_isolation_vcpu *v = &vcpu->arch.isolation;
 
-	/*
-	 * A fault after the check, where nothing may be missing: the entry was not
-	 * what it counts as.
-	 */
 	if (v->enter && unlikely(!asi_resync(&vcpu->kvm->arch.isolation->asi)) &&
-	    v->restricted) {
-		v->entries_restricted--;
-		v->entries_unrestricted++;
-		kvm_isolation_violated(vcpu);
-	}
+	    v->restricted)
+		kvm_isolation_recount(vcpu);
 	asi_relax();
 }
-EXPORT_SYMBOL_GPL(__kvm_isolation_exited);
+EXPORT_SYMBOL_GPL(__kvm_isolation_resync);
+
+/* See kvm_isolation_exited(). */
+noinstr void __kvm_isolation_recount(struct kvm_vcpu *vcpu)
+{
+	kvm_isolation_recount(vcpu);
+}
+EXPORT_SYMBOL_GPL(__kvm_isolation_recount);
 
 /**
  * kvm_isolation_report() - tell the managers that a vCPU entered unrestricted

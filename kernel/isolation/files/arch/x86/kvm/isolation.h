@@ -30,7 +30,8 @@ void __kvm_isolation_put(struct kvm_vcpu *vcpu);
 void __kvm_isolation_prepare(struct kvm_vcpu *vcpu);
 void __kvm_isolation_enter(struct kvm_vcpu *vcpu);
 void __kvm_isolation_prepare_and_enter(struct kvm_vcpu *vcpu);
-void __kvm_isolation_exited(struct kvm_vcpu *vcpu);
+void __kvm_isolation_resync(struct kvm_vcpu *vcpu);
+void __kvm_isolation_recount(struct kvm_vcpu *vcpu);
 
 extern const struct kvm_control_ops kvm_isolation_control_ops;
 
@@ -51,18 +52,34 @@ static __always_inline void kvm_isolation_enter(struct kvm_vcpu *vcpu)
 		__kvm_isolation_enter(vcpu);
 }
 
-/* Both, where nothing can come in between. */
+/* Both, where nothing can come in between, and CR3 is noted at the VM entry itself. */
 static __always_inline void kvm_isolation_prepare_and_enter(struct kvm_vcpu *vcpu)
 {
 	if (asi_enabled())
 		__kvm_isolation_prepare_and_enter(vcpu);
 }
 
-/* Right after the VM exit: see that nothing has come between the check and the entry. */
-static __always_inline void kvm_isolation_exited(struct kvm_vcpu *vcpu)
+/*
+ * Right after the VM exit: see that nothing has come between the check and the entry.
+ * The first is for where kvm_isolation_enter() was used, and CR3 may be another one
+ * than it was at the entry; after kvm_isolation_prepare_and_enter() it is not.
+ */
+static __always_inline void kvm_isolation_resync(struct kvm_vcpu *vcpu)
 {
 	if (asi_enabled())
-		__kvm_isolation_exited(vcpu);
+		__kvm_isolation_resync(vcpu);
+}
+
+static __always_inline void kvm_isolation_exited(struct kvm_vcpu *vcpu)
+{
+	struct asi *restricted;
+
+	if (!asi_enabled())
+		return;
+	restricted = vcpu->arch.isolation.restricted;
+	if (restricted && unlikely(this_cpu_read(asi_cpu.curr) != restricted))
+		__kvm_isolation_recount(vcpu);
+	asi_relax();
 }
 
 /* The vCPU's thread is done with it for now. */
@@ -102,6 +119,10 @@ static __always_inline void kvm_isolation_enter(struct kvm_vcpu *vcpu)
 }
 
 static __always_inline void kvm_isolation_prepare_and_enter(struct kvm_vcpu *vcpu)
+{
+}
+
+static __always_inline void kvm_isolation_resync(struct kvm_vcpu *vcpu)
 {
 }
 

@@ -67,20 +67,16 @@ void __init asi_check_boottime(void)
 
 static __always_inline void asi_flush(struct asi *asi, void (*flush)(void))
 {
-	if (!flush)
-		return;
 	raw_atomic64_inc(&asi->flushes);
 	instrumentation_begin();
 	flush();
 	instrumentation_end();
 }
 
-/* @full_cr3 is what CR3 is. An exception that finds target set may do this, too. */
-static __always_inline void asi_switch_to(struct asi *asi, unsigned long full_cr3)
+/* From the full one. An exception that finds target set may do this, too. */
+static __always_inline void asi_switch_to(struct asi_cpu *cpu, struct asi *asi)
 {
-	struct asi_cpu *cpu = this_cpu_ptr(&asi_cpu);
-
-	WRITE_ONCE(cpu->full_cr3, full_cr3);
+	WRITE_ONCE(cpu->full_cr3, __native_read_cr3());
 	barrier();
 	WRITE_ONCE(cpu->target, asi);
 	barrier();
@@ -103,7 +99,7 @@ noinstr void __asi_enter(struct asi *asi)
 	barrier();
 	if (unlikely(cpu->curr))
 		__asi_exit(ASI_EXIT_EXPLICIT);
-	asi_switch_to(asi, __native_read_cr3());
+	asi_switch_to(cpu, asi);
 }
 EXPORT_SYMBOL_GPL(__asi_enter);
 
@@ -121,6 +117,7 @@ noinstr bool __asi_exit(enum asi_exit_reason reason)
 
 	if (!asi)
 		return false;
+	raw_atomic64_inc(&asi->exits[reason]);
 
 	/* A fault between asi_enter() and asi_relax() gives up; no exception undoes that. */
 	if (!cpu->nesting)
@@ -136,7 +133,6 @@ noinstr bool __asi_exit(enum asi_exit_reason reason)
 	native_write_cr3(cpu->full_cr3);
 	barrier();
 	WRITE_ONCE(cpu->curr, NULL);
-	raw_atomic64_inc(&asi->exits[reason]);
 	return true;
 }
 EXPORT_SYMBOL_GPL(__asi_exit);
@@ -213,7 +209,7 @@ noinstr void __asi_intr_exit(struct asi_intr_state state)
 
 	barrier();
 	if (cpu->nesting == 1 && cpu->target && !cpu->curr)
-		asi_switch_to(cpu->target, __native_read_cr3());
+		asi_switch_to(cpu, cpu->target);
 	barrier();
 	WRITE_ONCE(cpu->stale_fault, state.stale_fault || (state.restricted && !cpu->curr));
 	cpu->nesting--;

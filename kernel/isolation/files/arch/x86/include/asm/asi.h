@@ -50,7 +50,7 @@ struct page;
  * @flush_control: forget what the untrusted code has trained; called before a
  *		   tainted CPU exits
  *
- * Both hooks are optional, are called with interrupts off and from exceptions,
+ * Both hooks have to be there, are called with interrupts off and from exceptions,
  * and must not be instrumentable.
  */
 struct asi_class {
@@ -147,7 +147,8 @@ extern atomic_t asi_skip_enter;
  */
 static __always_inline bool asi_forget_enter(void)
 {
-	return unlikely(raw_atomic_dec_if_positive(&asi_skip_enter) >= 0);
+	return unlikely(raw_atomic_read(&asi_skip_enter)) &&
+	       raw_atomic_dec_if_positive(&asi_skip_enter) >= 0;
 }
 
 #else
@@ -247,6 +248,18 @@ static __always_inline bool asi_resync(struct asi *asi)
 	if (unlikely(known != asi_is_loaded(asi)))
 		__asi_resync(asi);
 	return known;
+}
+
+/**
+ * asi_exit_irqs_off() - have all memory mapped
+ * @reason: why
+ *
+ * Context: interrupts off.
+ */
+static __always_inline void asi_exit_irqs_off(enum asi_exit_reason reason)
+{
+	if (this_cpu_read(asi_cpu.curr))
+		__asi_exit(reason);
 }
 
 /**
