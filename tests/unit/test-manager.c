@@ -124,25 +124,16 @@ start_manager(Fixture *f)
     WAIT(ward_manager_lookup_domain(f->manager, "test", NULL));
 }
 
-/* A thread may still be at work for the manager, and write what the machine is then. Who keeps a
- * result of the manager's keeps the manager. */
 static void
 stop_manager(Fixture *f)
 {
     GWeakRef left;
-    GObject *provider;
 
     g_weak_ref_init(&left, f->provider);
     ward_manager_stop(f->manager);
     g_clear_object(&f->manager);
     g_clear_object(&f->provider);
-    while ((provider = g_weak_ref_get(&left))) {
-        g_object_unref(provider);
-        while (g_main_context_iteration(NULL, FALSE))
-            ;
-        g_usleep(1000);
-    }
-    g_weak_ref_clear(&left);
+    wait_until_gone(&left);
 }
 
 static void

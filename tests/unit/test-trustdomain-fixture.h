@@ -122,11 +122,13 @@ start_manager(Fixture *f)
 static void
 stop_manager(Fixture *f)
 {
+    GWeakRef left;
+
+    g_weak_ref_init(&left, f->provider);
     ward_manager_stop(f->manager);
-    while (g_main_context_iteration(NULL, FALSE))
-        ;
     g_clear_object(&f->manager);
     g_clear_object(&f->provider);
+    wait_until_gone(&left);
 }
 
 static void
