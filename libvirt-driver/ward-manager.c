@@ -484,12 +484,12 @@ ward_manager_stop(WardManager *self)
     g_cancellable_cancel(self->cancellable);
     g_clear_handle_id(&self->ready_timer, g_source_remove);
     g_hash_table_iter_init(&iter, self->domains);
-    while (g_hash_table_iter_next(&iter, NULL, &value))
-        g_clear_handle_id(&WARD_DOMAIN(value)->timer, g_source_remove);
+    while (g_hash_table_iter_next(&iter, NULL, &value)) {
+        WardDomain *domain = value;
+
+        g_clear_handle_id(&domain->timer, g_source_remove);
+    }
     forget_intentions(self);
-    /* A thread may be the last to let go of the manager: no signal may be on its way to it then. */
-    g_signal_handlers_disconnect_by_data(self->connection, self);
-    g_signal_handlers_disconnect_by_data(self->provider, self);
     ward_connection_stop(self->connection);
 }
 
