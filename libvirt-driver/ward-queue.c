@@ -42,15 +42,24 @@ run_line(gpointer line, gpointer user_data)
     }
 }
 
+/* GLib makes what it reads numbers with at the first one. A thread that waits for another one to
+ * make it has an errno from waiting, and g_ascii_string_to_unsigned() takes it for the number's. */
+static void
+read_first_number(void)
+{
+    g_ascii_strtoull("0", NULL, 10);
+}
+
 static GThreadPool *
 get_pool(void)
 {
     static GThreadPool *pool;
 
     if (g_once_init_enter(&pool)) {
-        GThreadPool *new_pool =
-            g_thread_pool_new(run_line, NULL, WARD_QUEUE_MAX_THREADS, FALSE, NULL);
+        GThreadPool *new_pool;
 
+        read_first_number();
+        new_pool = g_thread_pool_new(run_line, NULL, WARD_QUEUE_MAX_THREADS, FALSE, NULL);
         g_once_init_leave(&pool, new_pool);
     }
     return pool;

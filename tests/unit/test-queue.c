@@ -4,7 +4,14 @@
  */
 #include "ward-queue.h"
 
+#include <sys/wait.h>
+#include <unistd.h>
+
 #define N_WORKS 200
+
+/* Of processes that each read their first number in so many threads at once. */
+#define N_PROCESSES 40
+#define N_THREADS 4
 
 static GMutex lock;
 static GCond released;
@@ -87,11 +94,62 @@ test_hanging_queues_delay_nobody(void)
         g_main_context_iteration(NULL, TRUE);
 }
 
+static gint n_begun, n_ended, n_misread; /* atomic */
+static guint n_wrong_processes;
+
+static void
+read_in_thread(GTask *task, gpointer source, gpointer data, GCancellable *cancellable)
+{
+    guint64 number = 0;
+
+    g_atomic_int_inc(&n_begun);
+    while (g_atomic_int_get(&n_begun) < N_THREADS)
+        ; /* the others */
+    if (!g_ascii_string_to_unsigned("16384", 10, 0, G_MAXUINT, &number, NULL) || number != 16384)
+        g_atomic_int_inc(&n_misread);
+    g_task_return_boolean(task, TRUE);
+    g_atomic_int_inc(&n_ended);
+}
+
+static gboolean
+reads_first_numbers(void)
+{
+    WardQueue queues[N_THREADS];
+
+    for (guint i = 0; i < N_THREADS; i++)
+        ward_queue_push(&queues[i], g_task_new(NULL, NULL, NULL, NULL), read_in_thread);
+    while (g_atomic_int_get(&n_ended) < N_THREADS)
+        g_usleep(100);
+    return n_misread == 0;
+}
+
+/* Before g_test_init(), which reads a number itself. */
+static void
+run_first_numbers(void)
+{
+    for (guint i = 0; i < N_PROCESSES; i++) {
+        pid_t pid = fork();
+        int status = -1;
+
+        if (pid == 0)
+            _exit(reads_first_numbers() ? 0 : 1);
+        n_wrong_processes += waitpid(pid, &status, 0) != pid || status != 0;
+    }
+}
+
+static void
+test_first_numbers_are_read(void)
+{
+    g_assert_cmpuint(n_wrong_processes, ==, 0);
+}
+
 int
 main(int argc, char **argv)
 {
+    run_first_numbers();
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/queue/keeps-order", test_keeps_order);
     g_test_add_func("/queue/hanging-queues-delay-nobody", test_hanging_queues_delay_nobody);
+    g_test_add_func("/queue/first-numbers-are-read", test_first_numbers_are_read);
     return g_test_run();
 }
