@@ -6,7 +6,7 @@
 #include <glib/gstdio.h>
 #include <libvirt/libvirt.h>
 
-#include "test-wait.h"
+#include "test-stop.h"
 #include "ward-error.h"
 #include "ward-manager-private.h"
 #include "ward-providers.h"
@@ -125,18 +125,6 @@ start_manager(Fixture *f)
 }
 
 static void
-stop_manager(Fixture *f)
-{
-    GWeakRef left;
-
-    g_weak_ref_init(&left, f->provider);
-    ward_manager_stop(f->manager);
-    g_clear_object(&f->manager);
-    g_clear_object(&f->provider);
-    wait_until_gone(&left);
-}
-
-static void
 set_up(Fixture *f, gconstpointer data)
 {
     f->state_dir = g_dir_make_tmp("ward-manager-XXXXXX", NULL);
@@ -159,7 +147,7 @@ tear_down(Fixture *f, gconstpointer data)
         virDomainFree(f->dom);
     }
     virConnectClose(f->conn);
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     dir = g_dir_open(f->state_dir, 0, NULL);
     while ((name = g_dir_read_name(dir))) {
         g_autofree char *path = g_build_filename(f->state_dir, name, NULL);
@@ -376,7 +364,7 @@ test_restart_finds_the_same_machine(Fixture *f, gconstpointer data)
     WAIT(g_str_equal(status(f), "protected"));
     reboot(f);
     WAIT(ward_domain_get_teardown_job(find(f)));
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     start_manager(f);
     WAIT(ward_domain_get_teardown_job(find(f)));
     g_assert_cmpint(actual(f)->isolation.state, ==, WARD_ISOLATION_ON);
@@ -392,7 +380,7 @@ break_machine(Fixture *f, const char *key, guint64 value)
     g_autoptr(GKeyFile) machine = g_key_file_new();
     g_autofree char *text = g_strdup_printf("%" G_GUINT64_FORMAT, value);
 
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     g_assert_true(g_key_file_load_from_file(machine, path, G_KEY_FILE_NONE, NULL));
     g_key_file_set_value(machine, f->uuid, key, value == 1 ? "true" : text);
     g_assert_true(g_key_file_save_to_file(machine, path, NULL));
@@ -426,7 +414,7 @@ test_failed_teardown_says_so(Fixture *f, gconstpointer data)
     /* Told once: a daemon that starts anew knows it, and did not see it happen. */
     g_clear_object(&waited);
     g_string_truncate(f->events, 0);
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     start_manager(f);
     WAIT(find(f) && actual(f)->teardown.counted);
     g_assert_true(actual(f)->teardown.last_failed);

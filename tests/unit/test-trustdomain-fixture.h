@@ -14,7 +14,7 @@
 
 #include "modules/ward-module.h"
 #include "test-host.h"
-#include "test-wait.h"
+#include "test-stop.h"
 #include "ward-error.h"
 #include "ward-manager-private.h"
 #include "ward-marker.h"
@@ -120,18 +120,6 @@ start_manager(Fixture *f)
 }
 
 static void
-stop_manager(Fixture *f)
-{
-    GWeakRef left;
-
-    g_weak_ref_init(&left, f->provider);
-    ward_manager_stop(f->manager);
-    g_clear_object(&f->manager);
-    g_clear_object(&f->provider);
-    wait_until_gone(&left);
-}
-
-static void
 set_up(Fixture *f, gconstpointer data)
 {
     f->state_dir = g_dir_make_tmp("ward-trustdomain-XXXXXX", NULL);
@@ -144,7 +132,7 @@ set_up(Fixture *f, gconstpointer data)
 static void
 tear_down(Fixture *f, gconstpointer data)
 {
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     virConnectClose(f->conn);
     test_host_remove(f->state_dir);
     g_free(f->state_dir);
@@ -276,7 +264,7 @@ change_machine(Fixture *f, const char *group, const char *key, const char *value
     g_autofree char *path = g_build_filename(f->state_dir, MACHINE, NULL);
     g_autoptr(GKeyFile) machine = g_key_file_new();
 
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     g_key_file_load_from_file(machine, path, G_KEY_FILE_NONE, NULL);
     if (value)
         g_key_file_set_value(machine, group, key, value);

@@ -203,7 +203,7 @@ test_leak(Fixture *f, gconstpointer data)
                  "guest1 running stopping, guest1 stopping reclaiming, guest1 reclaiming leaked");
     assert_capacity(f, 0, 0, 1);
 
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     start_manager(f);
     WAIT_LIFE(&guest, LEAKED);
     start(f, &guest);
@@ -258,7 +258,7 @@ test_end_that_nobody_saw(Fixture *f, gconstpointer data)
 
         WAIT_LIFE(&guest, DEFINED);
         start(f, &guest);
-        stop_manager(f);
+        stop_and_wait(&f->manager, &f->provider);
     }
     start_manager(f);
     assert_capacity(f, 0, 0, 0);
@@ -273,7 +273,7 @@ test_restart_of_an_admitted_start(Fixture *f, gconstpointer data)
 
     WAIT_LIFE(&guest, DEFINED);
     g_assert_true(run_hook(f, &guest, "start", &error));
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     start_manager(f);
     WAIT_LIFE(&guest, ADMITTED);
     assert_capacity(f, 0, 1, 0);
@@ -284,7 +284,7 @@ test_restart_of_an_admitted_start(Fixture *f, gconstpointer data)
     WAIT_LIFE(&guest, DEFINED);
 
     g_assert_true(run_hook(f, &guest, "start", &error));
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     start_manager(f);
     WAIT_LIFE(&guest, ADMITTED);
     g_assert_true(run_hook(f, &guest, "release", &error));
@@ -330,7 +330,7 @@ test_200_starts_over_31_keys(Fixture *f, gconstpointer data)
     }
     WAIT(capacity(f).used == 0);
     assert_capacity(f, 0, 0, 0);
-    stop_manager(f);
+    stop_and_wait(&f->manager, &f->provider);
     {
         g_autofree char *path = g_build_filename(f->state_dir, MACHINE, NULL);
         g_autoptr(GKeyFile) machine = g_key_file_new();

@@ -23,20 +23,3 @@ on_test_timeout(gpointer data)
         g_source_remove(timeout_);                                                                 \
     }                                                                                              \
     G_STMT_END
-
-/* Until threads and the main loop have let go of an object as well, ten seconds at most: for a
- * manager that was stopped they may still be at work, write what the machine is, and tell of it.
- * Who keeps a result of the manager's keeps the manager. */
-static inline void
-wait_until_gone(GWeakRef *left)
-{
-    GObject *object;
-
-    for (guint ms = 0; ms < 10000 && (object = g_weak_ref_get(left)); ms++) {
-        g_object_unref(object);
-        while (g_main_context_iteration(NULL, FALSE))
-            ;
-        g_usleep(1000);
-    }
-    g_weak_ref_clear(left);
-}
