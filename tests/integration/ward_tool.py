@@ -4,9 +4,12 @@
 import contextlib
 import hashlib
 import os
+import select
 import socket
 import struct
 import threading
+
+from ward_processes import PATIENCE
 
 HELLO = struct.Struct("<I16sIq64s")
 ANSWER = struct.Struct("<I20s")
@@ -19,6 +22,8 @@ class Tool:
         self.hellos = []  # (uuid bytes, name) of every guest that was hooked
         self.connections = []
         self.listener = None
+        self.stopper = None  # closed when the thread is to end
+        self.thread = None
         self.lock = threading.Lock()  # for connections
 
     def bind(self):
@@ -32,17 +37,22 @@ class Tool:
     def start(self):
         self.listener = self.bind()
         self.listener.listen(16)
-        threading.Thread(target=self._serve, args=(self.listener,), daemon=True).start()
+        self.listener.setblocking(False)  # a client may go before it is taken
+        self.stopper, stopped = socket.socketpair()
+        self.thread = threading.Thread(target=self._serve, args=(stopped,), daemon=True)
+        self.thread.start()
         return self
 
-    def _serve(self, listener):
+    def _serve(self, stopped):
         while True:
+            ready, _, _ = select.select([self.listener, stopped], [], [])
+            if stopped in ready:
+                stopped.close()
+                return
             try:
-                connection, _ = listener.accept()
+                connection, _ = self.listener.accept()
                 _, uuid, _, _, name = HELLO.unpack(connection.recv(HELLO.size, socket.MSG_WAITALL))
             except (OSError, struct.error):
-                if listener.fileno() < 0:
-                    return
                 continue
             # At once for everybody else: who sees the guest attached may hang up, and who takes the
             # connection may send.
@@ -67,11 +77,14 @@ class Tool:
             connection.close()
 
     def stop(self):
+        if self.thread:
+            # First of all: a thread that still accepts from the number of a closed descriptor takes
+            # the connections of whoever has that number next.
+            self.stopper.close()
+            self.thread.join(PATIENCE)
+            assert not self.thread.is_alive(), "a client says no word to the tool"
+            self.thread = None
         if self.listener:
-            # shutdown() wakes the thread that accepts; close() alone does not. A listening vsock
-            # cannot be shut down: its thread then ends with the process.
-            with contextlib.suppress(OSError):
-                self.listener.shutdown(socket.SHUT_RDWR)
             self.listener.close()
             self.listener = None
         self.hang_up()
