@@ -108,6 +108,15 @@ must_stop_first(const WardModuleContext *context)
     }
 }
 
+/* It was hooked as QEMU was made, and has gone before the hook's "started". Another one would be
+ * too late to be in force from the first instruction, and would hide why. */
+static gboolean
+lost_in_start(const WardModuleContext *context)
+{
+    return context->made && context->actual->introspection.broken &&
+           context->wanted->introspection->enforcement == WARD_ENFORCEMENT_REQUIRED;
+}
+
 static gboolean
 unhook(const WardModuleContext *context, GError **error)
 {
@@ -145,6 +154,32 @@ set_resting(const WardModuleContext *context)
                            g_strdup(why));
 }
 
+/* @let_go: just now, to be hooked on other terms. */
+static gboolean
+may_attach(const WardModuleContext *context, gboolean let_go, GError **error)
+{
+    const WardIntrospectionSettings *wanted = context->wanted->introspection;
+    g_autofree char *socket = NULL;
+
+    if (context->failed_before) {
+        g_set_error_literal(error, WARD_ERROR, WARD_ERROR_FAILED, context->failed_before);
+        return FALSE;
+    }
+    if (!let_go && must_stop_first(context)) {
+        g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
+                    "introspection: the tool went away (onDisconnect='%s')",
+                    ward_disconnect_to_string(wanted->on_disconnect));
+        return FALSE;
+    }
+    if (!let_go && lost_in_start(context)) {
+        socket = ward_socket_to_string(&wanted->socket);
+        g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
+                    "introspection: the tool at %s went away while the domain started", socket);
+        return FALSE;
+    }
+    return TRUE;
+}
+
 static gboolean
 introspection_apply(const WardModuleContext *context, GError **error)
 {
@@ -170,17 +205,7 @@ introspection_apply(const WardModuleContext *context, GError **error)
     }
     if (actual->attached)
         return TRUE;
-    if (context->failed_before) {
-        g_set_error_literal(error, WARD_ERROR, WARD_ERROR_FAILED, context->failed_before);
-        return FALSE;
-    }
-    if (!let_go && must_stop_first(context)) {
-        g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
-                    "introspection: the tool went away (onDisconnect='%s')",
-                    ward_disconnect_to_string(context->wanted->introspection->on_disconnect));
-        return FALSE;
-    }
-    if (!introspection_attach(context, error))
+    if (!may_attach(context, let_go, error) || !introspection_attach(context, error))
         return FALSE;
     if (had_tool(context))
         context->actual->introspection.rehooked = let_go ? "settings" : "disconnect";

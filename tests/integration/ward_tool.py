@@ -60,6 +60,10 @@ class Tool:
                 self.connections.append(connection)
                 self.hellos.append((uuid, name.rstrip(b"\0").decode()))
                 connection.sendall(ANSWER.pack(ANSWER.size, hashlib.sha1(self.secret).digest()))
+            self.after_handshake()
+
+    def after_handshake(self):
+        """For tools that do something at once."""
 
     def take(self):
         """The connection of the guest that has waited longest, or None."""

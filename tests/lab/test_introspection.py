@@ -19,6 +19,7 @@ from ward_kvmi import (  # noqa: E402
     EVENT_UNHOOK,
     GET_GUEST_INFO,
     READ_PHYSICAL,
+    FickleTool,
     KvmiError,
     SilentTool,
     VsockTool,
@@ -70,6 +71,16 @@ class IntrospectionTest(IntrospectionTestCase):
             f"the tool at unix:{tool.path}: it did not answer in time|virtwardd did not answer within",
         )
         self.assertEqual(self.world.state("silence"), "shut off")
+
+    def test_required_refuses_the_start_when_the_tool_goes_away_meanwhile(self):
+        tool = FickleTool("/run/introspector/fickle.sock").start()
+        self.addCleanup(tool.stop)
+        self.define("fickle", introspection(tool.path), type="kvm")
+        result = self.world.virsh("start", "fickle", check=False)
+        self.assertIn(
+            f"the tool at unix:{tool.path} went away while the domain started", result.stderr
+        )
+        self.assertEqual(self.world.state("fickle"), "shut off")
 
     def test_preferred_starts_without_a_tool_and_attaches_later(self):
         self.tool.stop()

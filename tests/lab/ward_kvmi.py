@@ -176,6 +176,13 @@ class SilentTool(Tool):
         return self
 
 
+class FickleTool(KvmiTool):
+    """Shakes hands, and hangs up."""
+
+    def after_handshake(self):
+        self.hang_up()
+
+
 class VsockTool(KvmiTool):
     """The same on a vsock port of this machine."""
 
