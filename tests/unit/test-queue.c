@@ -1,6 +1,6 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 /*
- * test-queue.c: order within a queue, independence between queues
+ * test-queue.c: order within a queue, independence between queues, and threads that begin at once
  */
 #include "ward-queue.h"
 

@@ -4,7 +4,7 @@
  */
 #pragma once
 
-#include <glib-object.h>
+#include <glib.h>
 
 static gboolean
 on_test_timeout(gpointer data)
