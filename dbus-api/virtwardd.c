@@ -207,12 +207,14 @@ on_last(gpointer user_data)
 static gboolean
 parse_options(int argc, char **argv, Options *options, GError **error)
 {
+    /* FILENAME: words as they come. A STRING is converted to UTF-8, for which a daemon, whose
+     * locale is "C", would load iconv and its tables, and keep them. */
     const GOptionEntry entries[] = {
-        {"uri", 0, 0, G_OPTION_ARG_STRING, &options->uri,
+        {"uri", 0, 0, G_OPTION_ARG_FILENAME, &options->uri,
          "The libvirt to watch (qemu:///system as root, else qemu:///session)", "URI"},
-        {"provider", 0, 0, G_OPTION_ARG_STRING, &options->provider,
+        {"provider", 0, 0, G_OPTION_ARG_FILENAME, &options->provider,
          "What does the work: auto, control, stock or simulated (auto)", "NAME"},
-        {"bus", 0, 0, G_OPTION_ARG_STRING, &options->bus,
+        {"bus", 0, 0, G_OPTION_ARG_FILENAME, &options->bus,
          "system or session (system as root, else session)", "NAME"},
         {"state-dir", 0, 0, G_OPTION_ARG_FILENAME, &options->state_dir,
          "What must outlive the daemon but not the host (/run/virtward)", "DIR"},
@@ -233,6 +235,10 @@ parse_options(int argc, char **argv, Options *options, GError **error)
     if (argc > 1) {
         g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_FAILED, "unexpected argument '%s'",
                     argv[1]);
+        return FALSE;
+    }
+    if (options->uri && !g_utf8_validate(options->uri, -1, NULL)) {
+        g_set_error(error, G_OPTION_ERROR, G_OPTION_ERROR_BAD_VALUE, "the URI is not UTF-8");
         return FALSE;
     }
     return TRUE;

@@ -6,6 +6,7 @@
 #include "ward-dbus-names.h"
 #include "ward-dbus-path.h"
 #include "ward-live-properties.h"
+#include "ward-told.h"
 
 #define TREE_PATH WARD_DBUS_PATH "/domain"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
@@ -37,12 +38,13 @@ struct _WardDomainTree {
     gulong hooks[N_DOMAIN_SIGNALS];
     /* Never exported: domains are described by setting their properties and reading them back. */
     GDBusInterfaceSkeleton *templates[N_INTERFACES];
+    GVariant *names[N_INTERFACES]; /* of the interfaces, for inventories */
 };
 
 typedef struct {
     WardDomainTree *tree;
     WardDomain *domain;
-    GVariant *told; /* an entry of an inventory, {oa{sa{sv}}}, as last told */
+    WardTold *told[N_INTERFACES]; /* last; NULL: not shown */
 } WardNode;
 
 /* the subtree */
@@ -83,8 +85,9 @@ on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpoi
 /* nodes */
 static WardNode *find_node(WardDomainTree *self, const char *path);
 static GVariant *find_told(WardDomainTree *self, const char *path, const char *interface);
-static GVariant *node_get_told(WardNode *node, guint interface);
-static void node_take(WardNode *node, GVariant *const properties[N_INTERFACES]);
+static GVariant *node_build_entry(WardNode *node);
+static GVariant *node_build_shown(WardNode *node);
+static void node_set_told(WardNode *node, guint interface, GVariant *properties);
 static void node_update(WardNode *node, guint interface);
 static gboolean node_shows(WardNode *node, guint interface);
 static GVariant *node_describe(WardNode *node, guint interface);
@@ -96,8 +99,7 @@ static void tell_added(WardNode *node, GVariant *added);
 static void tell_removed(WardNode *node, GVariant *removed);
 /* helpers */
 static guint find_interface(const char *name);
-static GVariant *build_interfaces(GVariant *const properties[N_INTERFACES]);
-static GVariant *build_interface(guint interface, GVariant *properties);
+static GVariant *build_interface(WardNode *node, guint interface, GVariant *properties);
 
 G_DEFINE_FINAL_TYPE(WardDomainTree, ward_domain_tree, G_TYPE_OBJECT)
 
@@ -113,8 +115,10 @@ ward_domain_tree_dispose(GObject *object)
         self->hooks[i] = 0;
     }
     g_clear_pointer(&self->nodes, g_hash_table_unref);
-    for (guint i = 0; i < N_INTERFACES; i++)
+    for (guint i = 0; i < N_INTERFACES; i++) {
         g_clear_object(&self->templates[i]);
+        g_clear_pointer(&self->names[i], g_variant_unref);
+    }
     g_clear_pointer(&self->context, ward_export_context_unref);
     G_OBJECT_CLASS(ward_domain_tree_parent_class)->dispose(object);
 }
@@ -131,8 +135,10 @@ ward_domain_tree_init(WardDomainTree *self)
     static const GSignalEmissionHook handlers[] = {on_changed, on_event};
 
     self->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)node_free);
-    for (guint i = 0; i < N_INTERFACES; i++)
+    for (guint i = 0; i < N_INTERFACES; i++) {
         self->templates[i] = g_object_new(interfaces[i]->get_type(), NULL);
+        self->names[i] = g_variant_ref_sink(g_variant_new_string(interfaces[i]->get_info()->name));
+    }
     g_type_class_unref(g_type_class_ref(WARD_TYPE_DOMAIN)); /* makes the signals */
     for (guint i = 0; i < N_DOMAIN_SIGNALS; i++)
         self->hooks[i] = g_signal_add_emission_hook(
@@ -171,15 +177,16 @@ void
 ward_domain_tree_add(WardDomainTree *self, WardDomain *domain)
 {
     WardNode *node = g_new0(WardNode, 1);
-    GVariant *properties[N_INTERFACES];
 
     node->tree = self;
     node->domain = g_object_ref(domain);
-    for (guint i = 0; i < N_INTERFACES; i++)
-        properties[i] = node_describe(node, i);
-    node_take(node, properties);
+    for (guint i = 0; i < N_INTERFACES; i++) {
+        g_autoptr(GVariant) properties = node_describe(node, i);
+
+        node_set_told(node, i, properties);
+    }
     g_hash_table_insert(self->nodes, (gpointer)ward_domain_get_uuid(domain), node);
-    tell_added(node, g_variant_get_child_value(node->told, 1));
+    tell_added(node, node_build_shown(node));
 }
 
 void
@@ -188,7 +195,7 @@ ward_domain_tree_remove(WardDomainTree *self, WardDomain *domain)
     WardNode *node = g_hash_table_lookup(self->nodes, ward_domain_get_uuid(domain));
 
     g_return_if_fail(node);
-    tell_removed(node, g_variant_get_child_value(node->told, 1));
+    tell_removed(node, node_build_shown(node));
     g_hash_table_remove(self->nodes, ward_domain_get_uuid(domain));
 }
 
@@ -200,7 +207,7 @@ ward_domain_tree_describe(WardDomainTree *self, GVariantBuilder *objects)
 
     g_hash_table_iter_init(&iter, self->nodes);
     while (g_hash_table_iter_next(&iter, NULL, &node))
-        g_variant_builder_add_value(objects, ((WardNode *)node)->told);
+        g_variant_builder_add_value(objects, node_build_entry(node));
 }
 
 /* the subtree */
@@ -233,17 +240,13 @@ tree_introspect(GDBusConnection *connection,
     g_autofree char *full = name ? g_strconcat(TREE_PATH "/", name, NULL) : NULL;
     WardNode *node = full ? find_node(data, full) : NULL;
     g_autoptr(GPtrArray) infos = g_ptr_array_new();
-    g_autoptr(GVariant) shown = NULL;
-    GVariantIter iter;
-    const char *interface;
 
     if (!node)
         return NULL;
-    shown = g_variant_get_child_value(node->told, 1);
-    g_variant_iter_init(&iter, shown);
-    while (g_variant_iter_next(&iter, "{&s@a{sv}}", &interface, NULL))
-        g_ptr_array_add(
-            infos, g_dbus_interface_info_ref(interfaces[find_interface(interface)]->get_info()));
+    for (guint i = 0; i < N_INTERFACES; i++) {
+        if (node->told[i])
+            g_ptr_array_add(infos, g_dbus_interface_info_ref(interfaces[i]->get_info()));
+    }
     g_ptr_array_add(infos, NULL);
     return (GDBusInterfaceInfo **)g_ptr_array_steal(infos, NULL);
 }
@@ -359,7 +362,7 @@ on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpoi
         return G_SOURCE_CONTINUE;
     if (node_shows(node, protection))
         node_update(node, protection);
-    told = node_get_told(node, protection);
+    told = ward_told_get(node->told[protection]);
     if (told && interface->build_signal)
         arguments = interface->build_signal(name, g_value_get_string(&values[3]),
                                             g_value_get_uint64(&values[4]));
@@ -387,55 +390,58 @@ find_told(WardDomainTree *self, const char *path, const char *interface)
     WardNode *node = find_node(self, path);
     guint i = find_interface(interface);
 
-    return node && i < N_INTERFACES ? node_get_told(node, i) : NULL;
+    return node && i < N_INTERFACES ? ward_told_get(node->told[i]) : NULL;
 }
 
-/* (transfer full): the a{sv} of @interface; NULL: not shown. */
+/* Floating: an entry of an inventory, {oa{sa{sv}}}. */
 static GVariant *
-node_get_told(WardNode *node, guint interface)
-{
-    g_autoptr(GVariant) shown = g_variant_get_child_value(node->told, 1);
-
-    return g_variant_lookup_value(shown, interfaces[interface]->get_info()->name, NULL);
-}
-
-/* Takes the @properties, which become what was told last. */
-static void
-node_take(WardNode *node, GVariant *const properties[N_INTERFACES])
+node_build_entry(WardNode *node)
 {
     g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
 
-    g_clear_pointer(&node->told, g_variant_unref);
-    node->told =
-        g_variant_ref_sink(g_variant_new("{o@a{sa{sv}}}", path, build_interfaces(properties)));
-    /* One block of bytes: a tenth of the memory of a tree of GVariants. */
-    g_variant_get_data(node->told);
+    return g_variant_new_dict_entry(g_variant_new_object_path(path), node_build_shown(node));
+}
+
+/* Floating: an a{sa{sv}} of all that was told. */
+static GVariant *
+node_build_shown(WardNode *node)
+{
+    GVariant *shown[N_INTERFACES];
+    guint n = 0;
+
     for (guint i = 0; i < N_INTERFACES; i++) {
-        if (properties[i])
-            g_variant_unref(properties[i]);
+        g_autoptr(GVariant) told = ward_told_get(node->told[i]);
+
+        if (told)
+            shown[n++] = g_variant_new_dict_entry(node->tree->names[i], told);
     }
+    return g_variant_new_array(G_VARIANT_TYPE("{sa{sv}}"), shown, n);
+}
+
+/* @properties: NULL when the interface is not shown. */
+static void
+node_set_told(WardNode *node, guint interface, GVariant *properties)
+{
+    g_clear_pointer(&node->told[interface], ward_told_free);
+    if (properties)
+        node->told[interface] = ward_told_new(properties, interface != DOMAIN);
 }
 
 static void
 node_update(WardNode *node, guint interface)
 {
-    g_autoptr(GVariant) before = node_get_told(node, interface);
+    g_autoptr(GVariant) before = ward_told_get(node->told[interface]);
     g_autoptr(GVariant) now = node_describe(node, interface);
-    GVariant *properties[N_INTERFACES];
 
     if (before == now || (before && now && g_variant_equal(before, now)))
         return;
-    for (guint i = 0; i < N_INTERFACES; i++)
-        properties[i] = i == interface ? now : node_get_told(node, i);
-    if (now)
-        g_variant_ref(now);
-    node_take(node, properties);
+    node_set_told(node, interface, now);
     if (before && now)
         tell_changed(node, interface, before, now);
     else if (now)
-        tell_added(node, build_interface(interface, now));
+        tell_added(node, build_interface(node, interface, now));
     else
-        tell_removed(node, build_interface(interface, before));
+        tell_removed(node, build_interface(node, interface, before));
 }
 
 static gboolean
@@ -462,7 +468,8 @@ node_describe(WardNode *node, guint interface)
 static void
 node_free(WardNode *node)
 {
-    g_variant_unref(node->told);
+    for (guint i = 0; i < N_INTERFACES; i++)
+        g_clear_pointer(&node->told[i], ward_told_free);
     g_object_unref(node->domain);
     g_free(node);
 }
@@ -546,26 +553,11 @@ find_interface(const char *name)
     return i;
 }
 
-/* An a{sa{sv}}, floating, of those that are not NULL. */
+/* An a{sa{sv}}, floating, of one. */
 static GVariant *
-build_interfaces(GVariant *const properties[N_INTERFACES])
+build_interface(WardNode *node, guint interface, GVariant *properties)
 {
-    GVariantBuilder builder;
+    GVariant *entry = g_variant_new_dict_entry(node->tree->names[interface], properties);
 
-    g_variant_builder_init(&builder, G_VARIANT_TYPE("a{sa{sv}}"));
-    for (guint i = 0; i < N_INTERFACES; i++) {
-        if (properties[i])
-            g_variant_builder_add(&builder, "{s@a{sv}}", interfaces[i]->get_info()->name,
-                                  properties[i]);
-    }
-    return g_variant_builder_end(&builder);
-}
-
-static GVariant *
-build_interface(guint interface, GVariant *properties)
-{
-    GVariant *one[N_INTERFACES] = {NULL};
-
-    one[interface] = properties;
-    return build_interfaces(one);
+    return g_variant_new_array(NULL, &entry, 1);
 }

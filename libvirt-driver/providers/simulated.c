@@ -565,8 +565,8 @@ ward_simulated_provider_new(const char *state_dir, GError **error)
     g_autoptr(GError) local = NULL;
 
     self->path = g_build_filename(state_dir, MACHINE_FILE, NULL);
-    if (!g_key_file_load_from_file(self->machine, self->path, G_KEY_FILE_NONE, &local) &&
-        !g_error_matches(local, G_FILE_ERROR, G_FILE_ERROR_NOENT)) {
+    if (g_file_test(self->path, G_FILE_TEST_EXISTS) &&
+        !g_key_file_load_from_file(self->machine, self->path, G_KEY_FILE_NONE, &local)) {
         g_set_error(error, WARD_ERROR, WARD_ERROR_FAILED,
                     "cannot read the simulated machine in %s: %s; remove the file to start anew",
                     self->path, local->message);

@@ -102,7 +102,7 @@ def virtward(world, uri, protected):
     shown = ["org.virtward.Isolation1" if protected else "org.virtward.Domain1", "Status"]
     daemon = Daemon(
         "virtwardd",
-        [DAEMON, "--uri", uri, "--provider", "simulated"],
+        [DAEMON, "--uri", uri, "--provider", "simulated" if protected else "stock"],
         lambda: bench("appear", "org.virtward", paths, *shown, 1),
         env=unit_environment(),
     )
