@@ -48,6 +48,7 @@ struct _WardDomain {
     char *name;
     int id;
     int state;
+    char *unread;        /* why libvirt could not tell anything of it yet; NULL: it could */
     virDomainPtr listed; /* from libvirt's list, until the first reading uses it */
     WardNative *live;    /* NULL when not active */
     WardNative *config;  /* NULL when transient */
@@ -76,6 +77,9 @@ WardDomain *ward_domain_new(const char *uuid, const char *name);
 
 /* Takes over what @reading holds. */
 void ward_domain_take_reading(WardDomain *self, WardReading *reading);
+
+/* Remembers why there is no reading: it matters as long as there never was one. */
+void ward_domain_set_unread(WardDomain *self, const char *reason);
 
 /* (transfer full) for @dom, which may be NULL. */
 void ward_domain_set_listed(WardDomain *self, virDomainPtr dom);

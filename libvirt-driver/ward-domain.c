@@ -17,6 +17,7 @@ ward_domain_finalize(GObject *object)
     WardDomain *self = WARD_DOMAIN(object);
 
     g_free(self->name);
+    g_free(self->unread);
     ward_domain_set_listed(self, NULL);
     g_clear_pointer(&self->live, ward_native_unref);
     g_clear_pointer(&self->config, ward_native_unref);
@@ -77,6 +78,17 @@ ward_domain_take_reading(WardDomain *self, WardReading *reading)
     g_clear_pointer(&self->config, ward_native_unref);
     self->live = g_steal_pointer(&reading->live);
     self->config = g_steal_pointer(&reading->config);
+    g_clear_pointer(&self->unread, g_free);
+}
+
+void
+ward_domain_set_unread(WardDomain *self, const char *reason)
+{
+    if (ward_domain_get_native(self) || g_strcmp0(reason, self->unread) == 0)
+        return;
+    g_free(self->unread);
+    self->unread = g_strdup(reason);
+    ward_domain_emit_changed(self);
 }
 
 void
@@ -240,7 +252,7 @@ ward_domain_get_status(WardDomain *self)
 {
     WardNative *native = ward_domain_get_native(self);
 
-    if (native && native->xml->settings_error)
+    if (self->unread || (native && native->xml->settings_error))
         return "failed";
     if (ward_settings_is_empty(ward_domain_get_wanted(self)))
         return "unprotected";
@@ -259,6 +271,8 @@ ward_domain_get_reason(WardDomain *self)
 
     if (native && native->xml->settings_error)
         return native->xml->settings_error->message;
+    if (self->unread)
+        return self->unread;
     common = find_status(self, WARD_STATUS_FAILED);
     if (!common)
         common = find_status(self, WARD_STATUS_UNAVAILABLE);

@@ -8,6 +8,7 @@ read_xml(virDomainPtr dom, unsigned int flags, WardReadingScope scope, GError **
 {
     const char *name = virDomainGetName(dom); /* before the call: it resets libvirt's last error */
     g_autofree char *xml = virDomainGetXMLDesc(dom, flags);
+    g_autoptr(GError) wrong = NULL;
     WardDomainXml *parsed;
 
     if (!xml) {
@@ -16,8 +17,13 @@ read_xml(virDomainPtr dom, unsigned int flags, WardReadingScope scope, GError **
     }
     if (scope == WARD_READING_BRIEF && !ward_domain_xml_concerns_us(xml))
         return ward_native_new_plain();
-    parsed = ward_domain_xml_parse(xml, -1, error);
-    return parsed ? ward_native_new(parsed) : NULL;
+    parsed = ward_domain_xml_parse(xml, -1, &wrong);
+    if (!parsed) {
+        /* It will be the same the next time: that is what there is to know of it. */
+        g_prefix_error(&wrong, "the XML of domain '%s' cannot be read: ", name);
+        parsed = ward_domain_xml_new_wrong(g_steal_pointer(&wrong));
+    }
+    return ward_native_new(parsed);
 }
 
 static gboolean

@@ -367,6 +367,7 @@ on_read(GObject *source, GAsyncResult *result, gpointer user_data)
         domain_gone(sync->manager, sync->domain);
     } else {
         g_info("domain '%s': %s", sync->domain->name, error->message);
+        ward_domain_set_unread(sync->domain, error->message);
         sync->domain->sync_libvirt = TRUE; /* see plan_next() */
         end_pass(sync->manager, sync->domain, error);
     }

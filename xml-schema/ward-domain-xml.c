@@ -222,6 +222,15 @@ ward_domain_xml_new_plain(void)
     return self;
 }
 
+WardDomainXml *
+ward_domain_xml_new_wrong(GError *error)
+{
+    WardDomainXml *self = ward_domain_xml_new_plain();
+
+    self->settings_error = error;
+    return self;
+}
+
 void
 ward_domain_xml_free(WardDomainXml *self)
 {

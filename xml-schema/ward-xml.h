@@ -52,7 +52,7 @@ typedef struct {
     WardTeardownMode on_exit; /* native <features><async-teardown/>; UNSET when absent */
     GRefString *on_reboot;    /* native <on_reboot>: "restart", "destroy"… or NULL */
     WardSettings *settings;   /* never NULL; empty without our element */
-    GError *settings_error;   /* our element is there and is wrong; settings are empty then */
+    GError *settings_error;   /* our element, or all of it, is wrong; settings are empty then */
 } WardDomainXml;
 
 /* A complete <domain> document with <name> and <uuid>, as libvirt dumps it. An error in our element
@@ -65,6 +65,8 @@ gboolean ward_domain_xml_concerns_us(const char *xml);
 /* What all others are to us: without settings, and without all that only matters where there are.
  */
 WardDomainXml *ward_domain_xml_new_plain(void);
+/* What a document that cannot be parsed is to us: that @error, which it takes, and no more. */
+WardDomainXml *ward_domain_xml_new_wrong(GError *error);
 void ward_domain_xml_free(WardDomainXml *self);
 
 /* Validates any document a user may hand in: a <domain> (which needs no <uuid> yet, and may be

@@ -1,6 +1,8 @@
 # SPDX-License-Identifier: LGPL-2.1-or-later
 """A protected domain from its definition to its end, on a simulated host."""
 
+import os
+
 from ward_bus import HOST, domain_path
 from ward_sandbox import WorldTestCase, domain_xml, protection
 from ward_tool import Tool
@@ -53,6 +55,27 @@ class LifecycleTest(WorldTestCase):
         self.define("wrong", ISOLATION)
         self.client.wait_get(path, "Domain1.Status", "pending")
         self.world.virsh("start", "wrong")
+
+    def test_domain_that_cannot_be_read_says_so(self):
+        """libvirt takes any XML of others into the metadata, deeper than we look."""
+        path = self.define("deep")
+        self.client.wait_get(path, "Domain1.Status", "unprotected")
+        deep = "<x:x xmlns:x='urn:deep'>" + "<x:x>" * 70 + "</x:x>" * 71
+        xml = domain_xml("deep", ISOLATION).replace("</metadata>", deep + "</metadata>")
+        file = os.path.join(os.environ["TMPDIR"], "deep.xml")
+        with open(file, "w", encoding="utf-8") as out:
+            out.write(xml)
+        self.world.define_file("deep", file)
+        self.client.wait_get(path, "Domain1.Status", "failed")
+        reason = self.client.get(path, "Domain1.Reason")
+        for word in ("'deep'", "cannot be read", "nested", "64"):
+            self.assertIn(word, reason)
+        result = self.world.virsh("start", "deep", check=False)
+        self.assertNotEqual(result.returncode, 0)
+        self.assertIn("nested", result.stderr)
+        self.define("deep", ISOLATION)
+        self.client.wait_get(path, "Domain1.Status", "pending")
+        self.assertEqual(self.client.get(path, "Domain1.Reason"), "")
 
     def test_live_change_reaches_the_guest_and_the_metadata(self):
         path = self.define("live", ISOLATION)

@@ -310,6 +310,18 @@ test_failed_reading_is_repeated(Fixture *f, gconstpointer data)
     g_assert_cmpint(g_atomic_int_get(&bad_readings), ==, 0);
 }
 
+/* Nothing is known of it before: "unprotected" would be a guess. */
+static void
+test_domain_that_was_never_read_says_so(Fixture *f, gconstpointer data)
+{
+    g_atomic_int_set(&bad_readings, 2);
+    define(f, PROTECTION("<ward:isolation state='on'/>"));
+    WAIT(g_str_equal(status(f), "failed"));
+    g_assert_nonnull(strstr(ward_domain_get_reason(find(f)), "cannot read"));
+    WAIT(g_str_equal(status(f), "pending"));
+    g_assert_cmpstr(ward_domain_get_reason(find(f)), ==, "");
+}
+
 /* Listed while it ran, and stopped before its turn to be read. */
 static void
 test_listed_domain_may_have_stopped(Fixture *f, gconstpointer data)
@@ -519,6 +531,7 @@ main(int argc, char **argv)
     ADD("/manager/unknown-flags-are-refused", test_unknown_flags_are_refused);
     ADD("/manager/bad-metadata-keeps-what-is-in-force", test_bad_metadata_keeps_what_is_in_force);
     ADD("/manager/failed-reading-is-repeated", test_failed_reading_is_repeated);
+    ADD("/manager/never-read-says-so", test_domain_that_was_never_read_says_so);
     ADD("/manager/listed-domain-may-have-stopped", test_listed_domain_may_have_stopped);
     ADD("/manager/reboot-makes-a-job", test_reboot_makes_a_job);
     ADD("/manager/restart-finds-the-same-machine", test_restart_finds_the_same_machine);
