@@ -90,10 +90,12 @@ def define_in_libvirt_dbus(world, xmls):
 
 
 def unit_environment():
-    """What systemd would start the daemon with."""
+    """What systemd would start the daemon with. Its log would go to the journal, as it is; here it must not be converted
+    either, for which GLib loads iconv."""
     with open(UNIT, encoding="utf-8") as unit:
         settings = [line.strip().partition("=") for line in unit]
-    return dict(value.split("=", 1) for name, _, value in settings if name == "Environment")
+    found = dict(value.split("=", 1) for name, _, value in settings if name == "Environment")
+    return {"CHARSET": "UTF-8", **found}
 
 
 def virtward(world, uri, protected):

@@ -9,6 +9,7 @@
 #include <libvirt/libvirt.h>
 
 #include "test-dbus-client.h"
+#include "test-stop.h"
 #include "ward-exporter.h"
 #include "ward-providers.h"
 #include "ward-xml.h"
@@ -98,12 +99,8 @@ tear_down(Fixture *f, gconstpointer data)
         virDomainFree(f->dom);
     }
     virConnectClose(f->conn);
-    ward_manager_stop(f->manager);
-    while (g_main_context_iteration(NULL, FALSE))
-        ;
     g_object_unref(f->exporter);
-    g_object_unref(f->manager);
-    g_object_unref(f->provider);
+    stop_and_wait(&f->manager, &f->provider);
     g_dbus_connection_close_sync(f->client, NULL, NULL);
     g_dbus_connection_close_sync(f->service, NULL, NULL);
     g_object_unref(f->client);
