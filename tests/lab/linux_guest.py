@@ -71,7 +71,7 @@ def initramfs():
 
 
 def linux(xml):
-    """The domain XML with the lab's own kernel and that; files that QEMU's user can read."""
+    """The domain XML with a kernel of the lab's and that; files that QEMU's user can read."""
     directory = os.environ["TMPDIR"]
     kernel = shutil.copy(os.environ["LAB_KERNEL"], os.path.join(directory, "guest-kernel"))
     with open(os.path.join(directory, "guest-initramfs"), "wb") as file:
