@@ -41,10 +41,14 @@ struct _WardDomainTree {
     GVariant *names[N_INTERFACES]; /* of the interfaces, for inventories */
 };
 
+/* Of Domain1, what no two domains have in common. */
+static const char *const own_properties[] = {"Name", "Uuid", NULL};
+
 typedef struct {
     WardDomainTree *tree;
     WardDomain *domain;
-    WardTold *told[N_INTERFACES]; /* last; NULL: not shown */
+    char *name;                   /* as it was last told */
+    WardTold *told[N_INTERFACES]; /* last, without own_properties; NULL: not shown */
 } WardNode;
 
 /* the subtree */
@@ -87,6 +91,7 @@ static WardNode *find_node(WardDomainTree *self, const char *path);
 static GVariant *find_told(WardDomainTree *self, const char *path, const char *interface);
 static GVariant *node_build_entry(WardNode *node);
 static GVariant *node_build_shown(WardNode *node);
+static GVariant *node_get_told(WardNode *node, guint interface);
 static void node_set_told(WardNode *node, guint interface, GVariant *properties);
 static void node_update(WardNode *node, guint interface);
 static gboolean node_shows(WardNode *node, guint interface);
@@ -362,7 +367,7 @@ on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpoi
         return G_SOURCE_CONTINUE;
     if (node_shows(node, protection))
         node_update(node, protection);
-    told = ward_told_get(node->told[protection]);
+    told = node_get_told(node, protection);
     if (told && interface->build_signal)
         arguments = interface->build_signal(name, g_value_get_string(&values[3]),
                                             g_value_get_uint64(&values[4]));
@@ -390,7 +395,7 @@ find_told(WardDomainTree *self, const char *path, const char *interface)
     WardNode *node = find_node(self, path);
     guint i = find_interface(interface);
 
-    return node && i < N_INTERFACES ? ward_told_get(node->told[i]) : NULL;
+    return node && i < N_INTERFACES ? node_get_told(node, i) : NULL;
 }
 
 /* Floating: an entry of an inventory, {oa{sa{sv}}}. */
@@ -410,7 +415,7 @@ node_build_shown(WardNode *node)
     guint n = 0;
 
     for (guint i = 0; i < N_INTERFACES; i++) {
-        g_autoptr(GVariant) told = ward_told_get(node->told[i]);
+        g_autoptr(GVariant) told = node_get_told(node, i);
 
         if (told)
             shown[n++] = g_variant_new_dict_entry(node->tree->names[i], told);
@@ -418,19 +423,49 @@ node_build_shown(WardNode *node)
     return g_variant_new_array(G_VARIANT_TYPE("{sa{sv}}"), shown, n);
 }
 
+/* (transfer full); NULL when the interface is not shown. */
+static GVariant *
+node_get_told(WardNode *node, guint interface)
+{
+    g_autoptr(GVariant) told = ward_told_get(node->told[interface]);
+    GVariantBuilder all;
+    GVariantIter iter;
+    GVariant *property;
+
+    if (interface != DOMAIN || !told)
+        return g_steal_pointer(&told);
+    g_variant_builder_init(&all, G_VARIANT_TYPE_VARDICT);
+    g_variant_builder_add(&all, "{sv}", "Name", g_variant_new_string(node->name));
+    g_variant_builder_add(&all, "{sv}", "Uuid",
+                          g_variant_new_string(ward_domain_get_uuid(node->domain)));
+    g_variant_iter_init(&iter, told);
+    while (g_variant_iter_loop(&iter, "@{sv}", &property))
+        g_variant_builder_add_value(&all, property);
+    return g_variant_ref_sink(g_variant_builder_end(&all));
+}
+
 /* @properties: NULL when the interface is not shown. */
 static void
 node_set_told(WardNode *node, guint interface, GVariant *properties)
 {
+    g_autoptr(GVariant) common = NULL;
+
     g_clear_pointer(&node->told[interface], ward_told_free);
-    if (properties)
-        node->told[interface] = ward_told_new(properties, interface != DOMAIN);
+    if (!properties)
+        return;
+    if (interface == DOMAIN) {
+        g_free(node->name);
+        g_variant_lookup(properties, "Name", "s", &node->name);
+    }
+    common = ward_live_properties_leave_out(interface == DOMAIN ? own_properties : NULL,
+                                            g_variant_ref(properties));
+    node->told[interface] = ward_told_new(common);
 }
 
 static void
 node_update(WardNode *node, guint interface)
 {
-    g_autoptr(GVariant) before = ward_told_get(node->told[interface]);
+    g_autoptr(GVariant) before = node_get_told(node, interface);
     g_autoptr(GVariant) now = node_describe(node, interface);
 
     if (before == now || (before && now && g_variant_equal(before, now)))
@@ -461,7 +496,7 @@ node_describe(WardNode *node, guint interface)
     if (interface != DOMAIN)
         ward_exported_update_common(template, node->domain, interface);
     interfaces[interface]->update(template, node->domain);
-    return ward_live_properties_leave_out(interfaces[interface],
+    return ward_live_properties_leave_out(interfaces[interface]->live,
                                           g_dbus_interface_skeleton_get_properties(template));
 }
 
@@ -471,6 +506,7 @@ node_free(WardNode *node)
     for (guint i = 0; i < N_INTERFACES; i++)
         g_clear_pointer(&node->told[i], ward_told_free);
     g_object_unref(node->domain);
+    g_free(node->name);
     g_free(node);
 }
 

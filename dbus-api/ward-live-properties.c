@@ -17,15 +17,15 @@ is_live(const WardExportedInterface *interface, const char *property)
 }
 
 GVariant *
-ward_live_properties_leave_out(const WardExportedInterface *interface, GVariant *properties)
+ward_live_properties_leave_out(const char *const *names, GVariant *properties)
 {
     g_autoptr(GVariant) all = properties;
     g_auto(GVariantDict) dict = G_VARIANT_DICT_INIT(NULL);
 
-    if (!interface->live)
+    if (!names)
         return g_steal_pointer(&all);
     g_variant_dict_init(&dict, all);
-    for (const char *const *name = interface->live; *name; name++)
+    for (const char *const *name = names; *name; name++)
         g_variant_dict_remove(&dict, *name);
     return g_variant_ref_sink(g_variant_dict_end(&dict));
 }

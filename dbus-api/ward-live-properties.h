@@ -14,9 +14,9 @@
 
 G_BEGIN_DECLS
 
-/* @properties, an a{sv}, without those that @interface reads alive. (transfer full) in and out. */
-GVariant *ward_live_properties_leave_out(const WardExportedInterface *interface,
-                                         GVariant *properties);
+/* @properties, an a{sv}, without those called @names, which may be NULL. (transfer full) in and
+ * out. */
+GVariant *ward_live_properties_leave_out(const char *const *names, GVariant *properties);
 
 /* Answers a call of org.freedesktop.DBus.Properties on an @interface that has some; @told are its
  * other properties. (transfer full) for @invocation. */

@@ -4,12 +4,11 @@
 /* In an atomic box of GLib's, which counts those who need the bytes, in any thread. */
 struct _WardTold {
     guint32 size;
-    guint32 domains; /* that were told this; 0: it is not for several */
+    guint32 domains; /* that were told this */
     guint64 bytes[]; /* as the type is aligned */
 };
 
-/* A set of those for several domains. */
-static GHashTable *common_tolds;
+static GHashTable *tolds; /* a set of all */
 
 static guint
 told_hash(gconstpointer key)
@@ -34,21 +33,21 @@ share(WardTold *self)
 {
     WardTold *known;
 
-    if (!common_tolds)
-        common_tolds = g_hash_table_new(told_hash, told_equal);
-    known = g_hash_table_lookup(common_tolds, self);
+    if (!tolds)
+        tolds = g_hash_table_new(told_hash, told_equal);
+    known = g_hash_table_lookup(tolds, self);
     if (known) {
         g_atomic_rc_box_release(self);
         self = known;
     } else {
-        g_hash_table_add(common_tolds, self);
+        g_hash_table_add(tolds, self);
     }
     self->domains++;
     return self;
 }
 
 WardTold *
-ward_told_new(GVariant *properties, gboolean common)
+ward_told_new(GVariant *properties)
 {
     gsize size = g_variant_get_size(properties);
     WardTold *self = g_atomic_rc_box_alloc(sizeof *self + size);
@@ -56,18 +55,15 @@ ward_told_new(GVariant *properties, gboolean common)
     self->size = size;
     self->domains = 0;
     g_variant_store(properties, self->bytes);
-    return common ? share(self) : self;
+    return share(self);
 }
 
 void
 ward_told_free(WardTold *self)
 {
-    if (self->domains > 1) {
-        self->domains--;
+    if (--self->domains > 0)
         return;
-    }
-    if (self->domains == 1)
-        g_hash_table_remove(common_tolds, self);
+    g_hash_table_remove(tolds, self);
     g_atomic_rc_box_release(self);
 }
 

@@ -4,8 +4,8 @@
  * takes
  *
  * Its properties, an a{sv}, serialised: a GVariant that holds them takes a hundred bytes more, and
- * a tree of GVariants ten times as much. Never changed after it was made. Of protections, which
- * many domains have in common, there is one for all that say the same.
+ * a tree of GVariants ten times as much. Never changed after it was made. Domains have most in
+ * common, so there is one for all that say the same.
  *
  * To be used in the main thread; what ward_told_get() returns can go to others.
  */
@@ -17,8 +17,8 @@ G_BEGIN_DECLS
 
 typedef struct _WardTold WardTold;
 
-/* Does not take @properties. @common: others are likely to say the same. */
-WardTold *ward_told_new(GVariant *properties, gboolean common);
+/* Does not take @properties. */
+WardTold *ward_told_new(GVariant *properties);
 void ward_told_free(WardTold *self);
 
 /* (transfer full): not a copy, it keeps the bytes. NULL for NULL. */

@@ -44,10 +44,19 @@ struct _WardDomain {
     guint life_known : 1; /* it was looked at before: from now on its steps are told */
     guint lived : 1;      /* its trust domain was seen running since the domain was started */
     guint had_key : 1;    /* when its life was last looked at */
+    WardTrustdomainLife life : 4;
+    WardReboot last_reboot : 2;
+    virDomainState state : 8;
+
+    int id;
+
+    /* ward-sync.c */
+    guint timer;    /* source: the next pass comes by itself */
+    guint failures; /* passes in a row that left introspection not attached */
+    guint reboots;  /* REBOOT events that the next pass tells the provider */
+    guint looks;    /* passes to come by themselves after a reboot */
 
     char *name;
-    int id;
-    int state;
     char *unread;        /* why libvirt could not tell anything of it yet; NULL: it could */
     virDomainPtr listed; /* from libvirt's list, until the first reading uses it */
     WardNative *live;    /* NULL when not active */
@@ -55,19 +64,12 @@ struct _WardDomain {
     WardActual *actual;
     WardSettings *applied; /* wanted at the last pass over the host; NULL: none yet */
     WardJob *teardown_job;
-    WardTeardownCounts teardown_since; /* as it was before that job */
 
-    WardTrustdomainLife life;
-    WardReboot last_reboot;
     guint64 had_created; /* when its life was last looked at: that trust domain's created_us */
     guint64 old_created; /* that of when a key was reserved, or its place kept */
 
     GPtrArray *waiting; /* GTasks that end with the next pass; NULL: none */
     GPtrArray *served;  /* GTasks that end with the running pass; NULL: none */
-    guint timer;        /* source: the next pass comes by itself */
-    guint failures;     /* passes in a row that left introspection not attached */
-    guint reboots;      /* REBOOT events that the next pass tells the provider */
-    guint looks;        /* passes to come by themselves after a reboot */
 
     GCancellable *early; /* ends the wait for a QEMU that is being started; NULL: none waits */
     GTask *proving;      /* the hook's "started" that waits for the end of the early pass */

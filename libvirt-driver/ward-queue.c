@@ -1,6 +1,11 @@
 /* SPDX-License-Identifier: LGPL-2.1-or-later */
 #include "ward-queue.h"
 
+/* How many threads stay when there is no work: more than there is work for, most of the time. What
+ * a thread's end takes when it is the first is more memory than that of a few. They stay for good,
+ * since waiting with a limit would wake an idle daemon. */
+#define MAX_UNUSED_THREADS 8
+
 typedef struct {
     GTask *task;
     GTaskThreadFunc func;
@@ -59,6 +64,8 @@ get_pool(void)
         GThreadPool *new_pool;
 
         read_first_number();
+        g_thread_pool_set_max_unused_threads(MAX_UNUSED_THREADS);
+        g_thread_pool_set_max_idle_time(0);
         new_pool = g_thread_pool_new(run_line, NULL, WARD_QUEUE_MAX_THREADS, FALSE, NULL);
         g_once_init_leave(&pool, new_pool);
     }

@@ -11,6 +11,9 @@
 /* libvirt 9.6 is the first to know <async-teardown/>. */
 #define LIBVIRT_WITH_ASYNC_TEARDOWN 9006000
 
+/* Of a job: the WardTeardownCounts when it began. */
+#define SINCE "ward-teardown-since"
+
 static gboolean
 check_on_exit(const WardModuleContext *context, GError **error)
 {
@@ -185,12 +188,17 @@ teardown_undo(const WardModuleContext *context, GError **error)
     return FALSE;
 }
 
+/* @since: how it was when the job began, which the job keeps. */
 static void
-begin_job(WardManager *manager, WardDomain *domain, const WardTeardownActual *now)
+begin_job(WardManager *manager,
+          WardDomain *domain,
+          const WardTeardownActual *now,
+          const WardTeardownCounts *since)
 {
     g_autoptr(WardJob) job =
         ward_manager_new_job(manager, "teardown", domain, "bytes", now->cancellable);
 
+    g_object_set_data_full(G_OBJECT(job), SINCE, g_memdup2(since, sizeof *since), g_free);
     ward_job_set_progress(job, now->bytes_done, now->bytes_total);
     ward_domain_set_teardown_job(domain, job);
     ward_manager_add_job(manager, job);
@@ -204,14 +212,11 @@ has_more(const WardTeardownActual *now, guint64 count, guint64 before)
     return now->counted && count > before;
 }
 
-/* @since: how it was when the job began. */
 static void
-end_job(WardManager *manager,
-        WardDomain *domain,
-        const WardTeardownActual *now,
-        const WardTeardownCounts *since)
+end_job(WardManager *manager, WardDomain *domain, const WardTeardownActual *now)
 {
     g_autoptr(WardJob) job = g_object_ref(ward_domain_get_teardown_job(domain));
+    const WardTeardownCounts *since = g_object_get_data(G_OBJECT(job), SINCE);
     gboolean failed = has_more(now, now->counts.failed, since->failed);
     gboolean interrupted = now->phase == WARD_TEARDOWN_PHASE_INTERRUPTED ||
                            has_more(now, now->counts.stopped, since->stopped);
@@ -265,19 +270,17 @@ teardown_notice(WardManager *manager, WardDomain *domain, const WardActual *befo
 {
     const WardTeardownActual *now = &ward_domain_get_actual(domain)->teardown;
     const WardTeardownActual *then = &before->teardown;
-    WardTeardownCounts *since = &domain->teardown_since;
     gboolean running = now->phase == WARD_TEARDOWN_PHASE_RUNNING;
     gboolean missed = then->counted && has_more(now, now->counts.started, then->counts.started);
 
     if (!ward_domain_get_teardown_job(domain) && (running || missed)) {
-        *since = then->counted ? then->counts : now->counts;
-        begin_job(manager, domain, now);
+        begin_job(manager, domain, now, then->counted ? &then->counts : &now->counts);
     } else if (running) {
         ward_job_set_progress(ward_domain_get_teardown_job(domain), now->bytes_done,
                               now->bytes_total);
     }
     if (!running && ward_domain_get_teardown_job(domain))
-        end_job(manager, domain, now, since);
+        end_job(manager, domain, now);
     if (then->counted && has_more(now, now->counts.failed, then->counts.failed))
         notice_failure(domain, now);
     update_place(manager, domain, now);

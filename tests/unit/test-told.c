@@ -2,12 +2,12 @@
 #include "ward-told.h"
 
 static WardTold *
-tell(const char *text, gboolean common)
+tell(const char *text)
 {
     g_autoptr(GVariant) properties =
         g_variant_ref_sink(g_variant_new_parsed("{'Status': <%s>, 'Number': <uint64 7>}", text));
 
-    return ward_told_new(properties, common);
+    return ward_told_new(properties);
 }
 
 static void
@@ -33,7 +33,7 @@ assert_told(WardTold *told, const char *text)
 static void
 test_bytes_stay_while_they_are_needed(void)
 {
-    WardTold *told = tell("on", FALSE);
+    WardTold *told = tell("on");
     g_autoptr(GVariant) properties = ward_told_get(told);
 
     ward_told_free(told);
@@ -42,20 +42,9 @@ test_bytes_stay_while_they_are_needed(void)
 }
 
 static void
-test_one_domain_has_its_own(void)
-{
-    WardTold *one = tell("on", FALSE), *other = tell("on", FALSE);
-
-    g_assert_true(one != other);
-    ward_told_free(one);
-    assert_told(other, "on");
-    ward_told_free(other);
-}
-
-static void
 test_domains_that_say_the_same_share_it(void)
 {
-    WardTold *one = tell("on", TRUE), *same = tell("on", TRUE), *other = tell("off", TRUE);
+    WardTold *one = tell("on"), *same = tell("on"), *other = tell("off");
     g_autoptr(GVariant) properties = ward_told_get(one);
 
     g_assert_true(one == same);
@@ -66,7 +55,7 @@ test_domains_that_say_the_same_share_it(void)
     ward_told_free(same);
     assert_says(properties, "on");
     /* Nobody says it any more: it is made anew. */
-    one = tell("on", TRUE);
+    one = tell("on");
     assert_told(one, "on");
     ward_told_free(one);
     ward_told_free(other);
@@ -78,7 +67,6 @@ main(int argc, char **argv)
     g_test_init(&argc, &argv, NULL);
     g_test_add_func("/told/bytes-stay-while-they-are-needed",
                     test_bytes_stay_while_they_are_needed);
-    g_test_add_func("/told/one-domain-has-its-own", test_one_domain_has_its_own);
     g_test_add_func("/told/alike-share-it", test_domains_that_say_the_same_share_it);
     return g_test_run();
 }
