@@ -5,27 +5,23 @@
 #include "ward-dbus-error.h"
 #include "ward-dbus-names.h"
 #include "ward-dbus-path.h"
+#include "ward-domain-node.h"
 #include "ward-live-properties.h"
-#include "ward-told.h"
 
 #define TREE_PATH WARD_DBUS_PATH "/domain"
 #define OBJECT_MANAGER "org.freedesktop.DBus.ObjectManager"
 #define PROPERTIES "org.freedesktop.DBus.Properties"
 
-/* The protections, each at its number, and Domain1. */
-#define DOMAIN WARD_N_PROTECTIONS
-#define N_INTERFACES (DOMAIN + 1)
-
 /* Heard by one hook for all domains: handlers on each would take 500 bytes of every one. */
 static const char *const domain_signals[] = {"changed", "event"};
 #define N_DOMAIN_SIGNALS G_N_ELEMENTS(domain_signals)
 
-static const WardExportedInterface *const interfaces[N_INTERFACES] = {
+static const WardExportedInterface *const interfaces[WARD_N_INTERFACES] = {
     [WARD_PROTECTION_TEARDOWN] = &ward_exported_teardown,
     [WARD_PROTECTION_TRUSTDOMAIN] = &ward_exported_trustdomain,
     [WARD_PROTECTION_INTROSPECTION] = &ward_exported_introspection,
     [WARD_PROTECTION_ISOLATION] = &ward_exported_isolation,
-    [DOMAIN] = &ward_exported_domain,
+    [WARD_INTERFACE_DOMAIN] = &ward_exported_domain,
 };
 
 struct _WardDomainTree {
@@ -34,22 +30,12 @@ struct _WardDomainTree {
     WardExportContext *context;
     GDBusConnection *connection;
     guint subtree;
-    GHashTable *nodes; /* UUID, the domain's own string, to WardNode */
+    GHashTable *nodes; /* UUID, the domain's own string, to WardDomainNode */
     gulong hooks[N_DOMAIN_SIGNALS];
     /* Never exported: domains are described by setting their properties and reading them back. */
-    GDBusInterfaceSkeleton *templates[N_INTERFACES];
-    GVariant *names[N_INTERFACES]; /* of the interfaces, for inventories */
+    GDBusInterfaceSkeleton *templates[WARD_N_INTERFACES];
+    GVariant *names[WARD_N_INTERFACES]; /* of the interfaces, for inventories */
 };
-
-/* Of Domain1, what no two domains have in common. */
-static const char *const own_properties[] = {"Name", "Uuid", NULL};
-
-typedef struct {
-    WardDomainTree *tree;
-    WardDomain *domain;
-    char *name;                   /* as it was last told */
-    WardTold *told[N_INTERFACES]; /* last, without own_properties; NULL: not shown */
-} WardNode;
 
 /* the subtree */
 static char **
@@ -87,24 +73,26 @@ on_changed(GSignalInvocationHint *hint, guint n_values, const GValue *values, gp
 static gboolean
 on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer user_data);
 /* nodes */
-static WardNode *find_node(WardDomainTree *self, const char *path);
+static WardDomainNode *find_node(WardDomainTree *self, const char *path);
 static GVariant *find_told(WardDomainTree *self, const char *path, const char *interface);
-static GVariant *node_build_entry(WardNode *node);
-static GVariant *node_build_shown(WardNode *node);
-static GVariant *node_get_told(WardNode *node, guint interface);
-static void node_set_told(WardNode *node, guint interface, GVariant *properties);
-static void node_update(WardNode *node, guint interface);
-static gboolean node_shows(WardNode *node, guint interface);
-static GVariant *node_describe(WardNode *node, guint interface);
-static void node_free(WardNode *node);
+static GVariant *build_entry(WardDomainTree *self, WardDomainNode *node);
+static GVariant *build_shown(WardDomainTree *self, WardDomainNode *node);
+static void update(WardDomainTree *self, WardDomainNode *node, guint interface);
+static gboolean shows(WardDomain *domain, guint interface);
+static GVariant *describe(WardDomainTree *self, WardDomain *domain, guint interface);
 /* signals */
-static void tell(WardNode *node, const char *interface, const char *name, GVariant *arguments);
-static void tell_changed(WardNode *node, guint interface, GVariant *before, GVariant *now);
-static void tell_added(WardNode *node, GVariant *added);
-static void tell_removed(WardNode *node, GVariant *removed);
+static void tell(WardDomainTree *self,
+                 WardDomain *domain,
+                 const char *interface,
+                 const char *name,
+                 GVariant *arguments);
+static void tell_changed(
+    WardDomainTree *self, WardDomain *domain, guint interface, GVariant *before, GVariant *now);
+static void tell_added(WardDomainTree *self, WardDomain *domain, GVariant *added);
+static void tell_removed(WardDomainTree *self, WardDomain *domain, GVariant *removed);
 /* helpers */
 static guint find_interface(const char *name);
-static GVariant *build_interface(WardNode *node, guint interface, GVariant *properties);
+static GVariant *build_interface(WardDomainTree *self, guint interface, GVariant *properties);
 
 G_DEFINE_FINAL_TYPE(WardDomainTree, ward_domain_tree, G_TYPE_OBJECT)
 
@@ -120,7 +108,7 @@ ward_domain_tree_dispose(GObject *object)
         self->hooks[i] = 0;
     }
     g_clear_pointer(&self->nodes, g_hash_table_unref);
-    for (guint i = 0; i < N_INTERFACES; i++) {
+    for (guint i = 0; i < WARD_N_INTERFACES; i++) {
         g_clear_object(&self->templates[i]);
         g_clear_pointer(&self->names[i], g_variant_unref);
     }
@@ -139,8 +127,9 @@ ward_domain_tree_init(WardDomainTree *self)
 {
     static const GSignalEmissionHook handlers[] = {on_changed, on_event};
 
-    self->nodes = g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)node_free);
-    for (guint i = 0; i < N_INTERFACES; i++) {
+    self->nodes =
+        g_hash_table_new_full(g_str_hash, g_str_equal, NULL, (GDestroyNotify)ward_domain_node_free);
+    for (guint i = 0; i < WARD_N_INTERFACES; i++) {
         self->templates[i] = g_object_new(interfaces[i]->get_type(), NULL);
         self->names[i] = g_variant_ref_sink(g_variant_new_string(interfaces[i]->get_info()->name));
     }
@@ -181,26 +170,24 @@ ward_domain_tree_set_connection(WardDomainTree *self, GDBusConnection *connectio
 void
 ward_domain_tree_add(WardDomainTree *self, WardDomain *domain)
 {
-    WardNode *node = g_new0(WardNode, 1);
+    WardDomainNode *node = ward_domain_node_new(domain);
 
-    node->tree = self;
-    node->domain = g_object_ref(domain);
-    for (guint i = 0; i < N_INTERFACES; i++) {
-        g_autoptr(GVariant) properties = node_describe(node, i);
+    for (guint i = 0; i < WARD_N_INTERFACES; i++) {
+        g_autoptr(GVariant) properties = describe(self, domain, i);
 
-        node_set_told(node, i, properties);
+        ward_domain_node_set_told(node, i, properties);
     }
     g_hash_table_insert(self->nodes, (gpointer)ward_domain_get_uuid(domain), node);
-    tell_added(node, node_build_shown(node));
+    tell_added(self, domain, build_shown(self, node));
 }
 
 void
 ward_domain_tree_remove(WardDomainTree *self, WardDomain *domain)
 {
-    WardNode *node = g_hash_table_lookup(self->nodes, ward_domain_get_uuid(domain));
+    WardDomainNode *node = g_hash_table_lookup(self->nodes, ward_domain_get_uuid(domain));
 
     g_return_if_fail(node);
-    tell_removed(node, node_build_shown(node));
+    tell_removed(self, domain, build_shown(self, node));
     g_hash_table_remove(self->nodes, ward_domain_get_uuid(domain));
 }
 
@@ -212,7 +199,7 @@ ward_domain_tree_describe(WardDomainTree *self, GVariantBuilder *objects)
 
     g_hash_table_iter_init(&iter, self->nodes);
     while (g_hash_table_iter_next(&iter, NULL, &node))
-        g_variant_builder_add_value(objects, node_build_entry(node));
+        g_variant_builder_add_value(objects, build_entry(self, node));
 }
 
 /* the subtree */
@@ -243,13 +230,13 @@ tree_introspect(GDBusConnection *connection,
                 gpointer data)
 {
     g_autofree char *full = name ? g_strconcat(TREE_PATH "/", name, NULL) : NULL;
-    WardNode *node = full ? find_node(data, full) : NULL;
+    WardDomainNode *node = full ? find_node(data, full) : NULL;
     g_autoptr(GPtrArray) infos = g_ptr_array_new();
 
     if (!node)
         return NULL;
-    for (guint i = 0; i < N_INTERFACES; i++) {
-        if (node->told[i])
+    for (guint i = 0; i < WARD_N_INTERFACES; i++) {
+        if (ward_domain_node_has_told(node, i))
             g_ptr_array_add(infos, g_dbus_interface_info_ref(interfaces[i]->get_info()));
     }
     g_ptr_array_add(infos, NULL);
@@ -272,7 +259,7 @@ tree_dispatch(GDBusConnection *connection,
     guint i = find_interface(interface);
 
     *out_data = data;
-    return i < N_INTERFACES && interfaces[i]->live ? &live_vtable : &vtable;
+    return i < WARD_N_INTERFACES && interfaces[i]->live ? &live_vtable : &vtable;
 }
 
 static void
@@ -286,7 +273,7 @@ tree_method_call(GDBusConnection *connection,
                  gpointer data)
 {
     WardDomainTree *self = data;
-    WardNode *node = find_node(self, path);
+    WardDomainNode *node = find_node(self, path);
     gboolean properties = g_str_equal(interface, PROPERTIES);
     g_autoptr(GVariant) told = NULL;
     g_autoptr(GDBusInterfaceSkeleton) skeleton = NULL;
@@ -303,11 +290,11 @@ tree_method_call(GDBusConnection *connection,
     }
     if (properties) {
         ward_live_properties_answer(interfaces[find_interface(interface)], self->context->manager,
-                                    node->domain, told, invocation);
+                                    ward_domain_node_get_domain(node), told, invocation);
         return;
     }
     skeleton = g_object_new(interfaces[find_interface(interface)]->get_type(), NULL);
-    ward_guarded_setup(skeleton, self->context, node->domain);
+    ward_guarded_setup(skeleton, self->context, ward_domain_node_get_domain(node));
     g_dbus_interface_skeleton_get_vtable(skeleton)->method_call(
         connection, sender, path, interface, method, parameters, invocation, skeleton);
 }
@@ -332,22 +319,22 @@ tree_get_property(GDBusConnection *connection,
 /* callbacks */
 
 /* The node of the domain that emitted; NULL when it is none of ours. */
-static WardNode *
+static WardDomainNode *
 find_emitter(WardDomainTree *self, const GValue *values)
 {
     WardDomain *domain = g_value_get_object(&values[0]);
-    WardNode *node = g_hash_table_lookup(self->nodes, ward_domain_get_uuid(domain));
+    WardDomainNode *node = g_hash_table_lookup(self->nodes, ward_domain_get_uuid(domain));
 
-    return node && node->domain == domain ? node : NULL;
+    return node && ward_domain_node_get_domain(node) == domain ? node : NULL;
 }
 
 static gboolean
 on_changed(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer user_data)
 {
-    WardNode *node = find_emitter(user_data, values);
+    WardDomainNode *node = find_emitter(user_data, values);
 
-    for (guint i = 0; node && i < N_INTERFACES; i++)
-        node_update(node, i);
+    for (guint i = 0; node && i < WARD_N_INTERFACES; i++)
+        update(user_data, node, i);
     return G_SOURCE_CONTINUE;
 }
 
@@ -356,31 +343,31 @@ on_changed(GSignalInvocationHint *hint, guint n_values, const GValue *values, gp
 static gboolean
 on_event(GSignalInvocationHint *hint, guint n_values, const GValue *values, gpointer user_data)
 {
-    WardNode *node = find_emitter(user_data, values);
+    WardDomainTree *self = user_data;
+    WardDomain *domain = g_value_get_object(&values[0]);
+    WardDomainNode *node = find_emitter(self, values);
     WardProtection protection = g_value_get_int(&values[1]);
     const char *name = g_value_get_string(&values[2]);
     const WardExportedInterface *interface = interfaces[protection];
-    g_autoptr(GVariant) told = NULL;
     g_autoptr(GVariant) arguments = NULL;
 
     if (!node)
         return G_SOURCE_CONTINUE;
-    if (node_shows(node, protection))
-        node_update(node, protection);
-    told = node_get_told(node, protection);
-    if (told && interface->build_signal)
+    if (shows(domain, protection))
+        update(self, node, protection);
+    if (ward_domain_node_has_told(node, protection) && interface->build_signal)
         arguments = interface->build_signal(name, g_value_get_string(&values[3]),
                                             g_value_get_uint64(&values[4]));
     if (!arguments)
         return G_SOURCE_CONTINUE;
     g_variant_ref_sink(arguments);
-    tell(node, interface->get_info()->name, name, arguments);
+    tell(self, domain, interface->get_info()->name, name, arguments);
     return G_SOURCE_CONTINUE;
 }
 
 /* nodes */
 
-static WardNode *
+static WardDomainNode *
 find_node(WardDomainTree *self, const char *path)
 {
     g_autofree char *uuid = ward_dbus_path_to_uuid(path);
@@ -392,144 +379,102 @@ find_node(WardDomainTree *self, const char *path)
 static GVariant *
 find_told(WardDomainTree *self, const char *path, const char *interface)
 {
-    WardNode *node = find_node(self, path);
+    WardDomainNode *node = find_node(self, path);
     guint i = find_interface(interface);
 
-    return node && i < N_INTERFACES ? node_get_told(node, i) : NULL;
+    return node && i < WARD_N_INTERFACES ? ward_domain_node_get_told(node, i) : NULL;
 }
 
 /* Floating: an entry of an inventory, {oa{sa{sv}}}. */
 static GVariant *
-node_build_entry(WardNode *node)
+build_entry(WardDomainTree *self, WardDomainNode *node)
 {
-    g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+    WardDomain *domain = ward_domain_node_get_domain(node);
+    g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(domain));
 
-    return g_variant_new_dict_entry(g_variant_new_object_path(path), node_build_shown(node));
+    return g_variant_new_dict_entry(g_variant_new_object_path(path), build_shown(self, node));
 }
 
 /* Floating: an a{sa{sv}} of all that was told. */
 static GVariant *
-node_build_shown(WardNode *node)
+build_shown(WardDomainTree *self, WardDomainNode *node)
 {
-    GVariant *shown[N_INTERFACES];
+    GVariant *shown[WARD_N_INTERFACES];
     guint n = 0;
 
-    for (guint i = 0; i < N_INTERFACES; i++) {
-        g_autoptr(GVariant) told = node_get_told(node, i);
+    for (guint i = 0; i < WARD_N_INTERFACES; i++) {
+        g_autoptr(GVariant) told = ward_domain_node_get_told(node, i);
 
         if (told)
-            shown[n++] = g_variant_new_dict_entry(node->tree->names[i], told);
+            shown[n++] = g_variant_new_dict_entry(self->names[i], told);
     }
     return g_variant_new_array(G_VARIANT_TYPE("{sa{sv}}"), shown, n);
 }
 
-/* (transfer full); NULL when the interface is not shown. */
-static GVariant *
-node_get_told(WardNode *node, guint interface)
-{
-    g_autoptr(GVariant) told = ward_told_get(node->told[interface]);
-    GVariantBuilder all;
-    GVariantIter iter;
-    GVariant *property;
-
-    if (interface != DOMAIN || !told)
-        return g_steal_pointer(&told);
-    g_variant_builder_init(&all, G_VARIANT_TYPE_VARDICT);
-    g_variant_builder_add(&all, "{sv}", "Name", g_variant_new_string(node->name));
-    g_variant_builder_add(&all, "{sv}", "Uuid",
-                          g_variant_new_string(ward_domain_get_uuid(node->domain)));
-    g_variant_iter_init(&iter, told);
-    while (g_variant_iter_loop(&iter, "@{sv}", &property))
-        g_variant_builder_add_value(&all, property);
-    return g_variant_ref_sink(g_variant_builder_end(&all));
-}
-
-/* @properties: NULL when the interface is not shown. */
 static void
-node_set_told(WardNode *node, guint interface, GVariant *properties)
+update(WardDomainTree *self, WardDomainNode *node, guint interface)
 {
-    g_autoptr(GVariant) common = NULL;
-
-    g_clear_pointer(&node->told[interface], ward_told_free);
-    if (!properties)
-        return;
-    if (interface == DOMAIN) {
-        g_free(node->name);
-        g_variant_lookup(properties, "Name", "s", &node->name);
-    }
-    common = ward_live_properties_leave_out(interface == DOMAIN ? own_properties : NULL,
-                                            g_variant_ref(properties));
-    node->told[interface] = ward_told_new(common);
-}
-
-static void
-node_update(WardNode *node, guint interface)
-{
-    g_autoptr(GVariant) before = node_get_told(node, interface);
-    g_autoptr(GVariant) now = node_describe(node, interface);
+    WardDomain *domain = ward_domain_node_get_domain(node);
+    g_autoptr(GVariant) before = ward_domain_node_get_told(node, interface);
+    g_autoptr(GVariant) now = describe(self, domain, interface);
 
     if (before == now || (before && now && g_variant_equal(before, now)))
         return;
-    node_set_told(node, interface, now);
+    ward_domain_node_set_told(node, interface, now);
     if (before && now)
-        tell_changed(node, interface, before, now);
+        tell_changed(self, domain, interface, before, now);
     else if (now)
-        tell_added(node, build_interface(node, interface, now));
+        tell_added(self, domain, build_interface(self, interface, now));
     else
-        tell_removed(node, build_interface(node, interface, before));
+        tell_removed(self, domain, build_interface(self, interface, before));
 }
 
 static gboolean
-node_shows(WardNode *node, guint interface)
+shows(WardDomain *domain, guint interface)
 {
-    return interface == DOMAIN || ward_domain_shows(node->domain, interface);
+    return interface == WARD_INTERFACE_DOMAIN || ward_domain_shows(domain, interface);
 }
 
 /* (transfer full); NULL when the domain does not show @interface. */
 static GVariant *
-node_describe(WardNode *node, guint interface)
+describe(WardDomainTree *self, WardDomain *domain, guint interface)
 {
-    GDBusInterfaceSkeleton *template = node->tree->templates[interface];
+    GDBusInterfaceSkeleton *template = self->templates[interface];
 
-    if (!node_shows(node, interface))
+    if (!shows(domain, interface))
         return NULL;
-    if (interface != DOMAIN)
-        ward_exported_update_common(template, node->domain, interface);
-    interfaces[interface]->update(template, node->domain);
+    if (interface != WARD_INTERFACE_DOMAIN)
+        ward_exported_update_common(template, domain, interface);
+    interfaces[interface]->update(template, domain);
     return ward_live_properties_leave_out(interfaces[interface]->live,
                                           g_dbus_interface_skeleton_get_properties(template));
-}
-
-static void
-node_free(WardNode *node)
-{
-    for (guint i = 0; i < N_INTERFACES; i++)
-        g_clear_pointer(&node->told[i], ward_told_free);
-    g_object_unref(node->domain);
-    g_free(node->name);
-    g_free(node);
 }
 
 /* signals */
 
 /* From the domain's object, or, for those of the object manager, from the manager's. */
 static void
-tell(WardNode *node, const char *interface, const char *name, GVariant *arguments)
+tell(WardDomainTree *self,
+     WardDomain *domain,
+     const char *interface,
+     const char *name,
+     GVariant *arguments)
 {
     g_autoptr(GVariant) keep = g_variant_ref_sink(arguments);
     g_autofree char *path = NULL;
 
-    if (!node->tree->connection)
+    if (!self->connection)
         return;
     path = g_str_equal(interface, OBJECT_MANAGER)
                ? g_strdup(WARD_DBUS_PATH)
-               : ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+               : ward_dbus_path_from_uuid(ward_domain_get_uuid(domain));
     /* It fails only when the connection is gone. */
-    g_dbus_connection_emit_signal(node->tree->connection, NULL, path, interface, name, keep, NULL);
+    g_dbus_connection_emit_signal(self->connection, NULL, path, interface, name, keep, NULL);
 }
 
 static void
-tell_changed(WardNode *node, guint interface, GVariant *before, GVariant *now)
+tell_changed(
+    WardDomainTree *self, WardDomain *domain, guint interface, GVariant *before, GVariant *now)
 {
     GVariantBuilder changed;
     GVariantIter iter;
@@ -544,26 +489,26 @@ tell_changed(WardNode *node, guint interface, GVariant *before, GVariant *now)
         if (!old || !g_variant_equal(old, value))
             g_variant_builder_add(&changed, "{sv}", property, value);
     }
-    tell(node, PROPERTIES, "PropertiesChanged",
+    tell(self, domain, PROPERTIES, "PropertiesChanged",
          g_variant_new("(sa{sv}as)", interfaces[interface]->get_info()->name, &changed, NULL));
 }
 
 /* Takes @added, an a{sa{sv}}. */
 static void
-tell_added(WardNode *node, GVariant *added)
+tell_added(WardDomainTree *self, WardDomain *domain, GVariant *added)
 {
-    g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+    g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(domain));
     g_autoptr(GVariant) interfaces_added = g_variant_take_ref(added);
 
-    tell(node, OBJECT_MANAGER, "InterfacesAdded",
+    tell(self, domain, OBJECT_MANAGER, "InterfacesAdded",
          g_variant_new("(o@a{sa{sv}})", path, interfaces_added));
 }
 
 /* Takes @removed, an a{sa{sv}}, of which the names count. */
 static void
-tell_removed(WardNode *node, GVariant *removed)
+tell_removed(WardDomainTree *self, WardDomain *domain, GVariant *removed)
 {
-    g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(node->domain));
+    g_autofree char *path = ward_dbus_path_from_uuid(ward_domain_get_uuid(domain));
     g_autoptr(GVariant) interfaces_removed = g_variant_take_ref(removed);
     GVariantBuilder names;
     GVariantIter iter;
@@ -573,16 +518,16 @@ tell_removed(WardNode *node, GVariant *removed)
     g_variant_iter_init(&iter, interfaces_removed);
     while (g_variant_iter_next(&iter, "{&s@a{sv}}", &name, NULL))
         g_variant_builder_add(&names, "s", name);
-    tell(node, OBJECT_MANAGER, "InterfacesRemoved", g_variant_new("(oas)", path, &names));
+    tell(self, domain, OBJECT_MANAGER, "InterfacesRemoved", g_variant_new("(oas)", path, &names));
 }
 
-/* N_INTERFACES when there is no such interface. */
+/* WARD_N_INTERFACES when there is no such interface. */
 static guint
 find_interface(const char *name)
 {
     guint i;
 
-    for (i = 0; i < N_INTERFACES; i++) {
+    for (i = 0; i < WARD_N_INTERFACES; i++) {
         if (g_str_equal(interfaces[i]->get_info()->name, name))
             break;
     }
@@ -591,9 +536,9 @@ find_interface(const char *name)
 
 /* An a{sa{sv}}, floating, of one. */
 static GVariant *
-build_interface(WardNode *node, guint interface, GVariant *properties)
+build_interface(WardDomainTree *self, guint interface, GVariant *properties)
 {
-    GVariant *entry = g_variant_new_dict_entry(node->tree->names[interface], properties);
+    GVariant *entry = g_variant_new_dict_entry(self->names[interface], properties);
 
     return g_variant_new_array(NULL, &entry, 1);
 }
