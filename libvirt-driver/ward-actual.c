@@ -47,6 +47,21 @@ ward_actual_is_off(const WardActual *self)
            self->isolation.state == WARD_ISOLATION_OFF && !self->isolation.violations;
 }
 
+gboolean
+ward_actual_equal(const WardActual *a, const WardActual *b)
+{
+    gsize common = sizeof a->common;
+
+    for (guint i = 0; i < WARD_N_PROTECTIONS; i++) {
+        const WardActualCommon *one = &a->common[i], *other = &b->common[i];
+
+        if (one->status != other->status || g_strcmp0(one->provider, other->provider) != 0 ||
+            g_strcmp0(one->reason, other->reason) != 0)
+            return FALSE;
+    }
+    return memcmp((const char *)a + common, (const char *)b + common, sizeof *a - common) == 0;
+}
+
 WardActual *
 ward_actual_ref(WardActual *self)
 {

@@ -134,7 +134,7 @@ typedef struct {
 } WardIsolationActual;
 
 typedef struct {
-    WardActualCommon common[WARD_N_PROTECTIONS];
+    WardActualCommon common[WARD_N_PROTECTIONS]; /* first */
     WardTeardownActual teardown;
     WardTrustdomainActual trustdomain;
     WardIntrospectionActual introspection;
@@ -145,6 +145,8 @@ WardActual *ward_actual_new(void);
 /* Of a domain on which nothing is wanted or in force: one that all such domains share. */
 WardActual *ward_actual_new_off(void);
 gboolean ward_actual_is_off(const WardActual *self);
+/* Compares bytes where it can, so it may miss that two are equal, but not that they differ. */
+gboolean ward_actual_equal(const WardActual *a, const WardActual *b);
 WardActual *ward_actual_ref(WardActual *self);
 void ward_actual_unref(WardActual *self);
 

@@ -105,11 +105,28 @@ ward_domain_get_native(WardDomain *self)
     return self->live ? self->live : self->config;
 }
 
+/* (transfer full): one that says the same, if that is at hand. Those of domains that do not run are
+ * alike, and come one after the other. */
+static WardActual *
+share_actual(WardActual *actual)
+{
+    static WardActual *last;
+
+    if (ward_actual_is_off(actual))
+        return ward_actual_new_off();
+    if (!last || !ward_actual_equal(last, actual)) {
+        g_clear_pointer(&last, ward_actual_unref);
+        last = ward_actual_ref(actual);
+    }
+    return ward_actual_ref(last);
+}
+
 void
 ward_domain_set_actual(WardDomain *self, WardActual *actual)
 {
-    ward_actual_unref(self->actual);
-    self->actual = ward_actual_is_off(actual) ? ward_actual_new_off() : ward_actual_ref(actual);
+    g_autoptr(WardActual) before = self->actual;
+
+    self->actual = share_actual(actual);
 }
 
 void

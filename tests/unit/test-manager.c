@@ -480,6 +480,43 @@ test_hook_arms_and_proves(Fixture *f, gconstpointer data)
     WAIT(actual(f)->isolation.state == WARD_ISOLATION_OFF);
 }
 
+static virDomainPtr
+define_twin(Fixture *f, const char *protection)
+{
+    g_autofree char *xml = g_strdup_printf(
+        "<domain type='test'><name>twin</name><uuid>6d0a9a44-6d16-4a3d-9a43-000000000002</uuid>"
+        "<memory unit='MiB'>%d</memory><os><type>hvm</type></os><metadata>%s</metadata></domain>",
+        MEMORY_MIB, protection);
+
+    return virDomainDefineXML(f->conn, xml);
+}
+
+static const WardActual *
+actual_of_twin(Fixture *f)
+{
+    WardDomain *domain = ward_manager_lookup_domain(f->manager, "twin", NULL);
+
+    return domain ? ward_domain_get_actual(domain) : NULL;
+}
+
+static void
+test_domains_alike_share_what_is_known(Fixture *f, gconstpointer data)
+{
+    virDomainPtr twin;
+
+    define(f, PROTECTION("<ward:isolation state='on'/>"));
+    WAIT(g_str_equal(status(f), "pending"));
+    twin = define_twin(f, PROTECTION("<ward:isolation state='on'/>"));
+    g_assert_nonnull(twin);
+    WAIT(actual_of_twin(f) == actual(f));
+    g_assert_cmpint(virDomainCreate(twin), ==, 0);
+    WAIT(actual_of_twin(f)->common[WARD_PROTECTION_ISOLATION].status == WARD_STATUS_ACTIVE);
+    g_assert_cmpint(actual(f)->common[WARD_PROTECTION_ISOLATION].status, ==, WARD_STATUS_PENDING);
+    g_assert_cmpint(virDomainDestroy(twin), ==, 0);
+    g_assert_cmpint(virDomainUndefine(twin), ==, 0);
+    virDomainFree(twin);
+}
+
 static void
 test_hook_refuses_what_is_not_there(Fixture *f, gconstpointer data)
 {
@@ -537,6 +574,7 @@ main(int argc, char **argv)
     ADD("/manager/restart-finds-the-same-machine", test_restart_finds_the_same_machine);
     ADD("/manager/failed-teardown-says-so", test_failed_teardown_says_so);
     ADD("/manager/forgotten-guest-is-torn-down", test_guest_that_qemu_forgets_is_torn_down);
+    ADD("/manager/alike-share", test_domains_alike_share_what_is_known);
     ADD("/manager/hook-arms-and-proves", test_hook_arms_and_proves);
     ADD("/manager/hook-refuses-what-is-not-there", test_hook_refuses_what_is_not_there);
     ADD("/manager/hook-warns-of-what-is-preferred", test_hook_warns_of_what_is_preferred);
