@@ -19,7 +19,7 @@ from ward_processes import Daemon, rss_kib, wait_for  # noqa: E402
 from ward_sandbox import DAEMON, HOOK, World, domain_path, domain_uuid, domain_xml  # noqa: E402
 
 DOMAINS = 1000
-RUNS = 3
+RUNS = 7
 # Where its libraries lie, which nobody chooses, makes 4 % of a process's memory.
 PROCESSES = 5
 PROTECTION = (
