@@ -47,16 +47,23 @@ virDomainGetXMLDesc(virDomainPtr dom, unsigned int flags)
     return real(dom, flags);
 }
 
+static virDomainPtr
+define_named(Fixture *f, const char *name, guint number, const char *protection)
+{
+    g_autofree char *xml = g_strdup_printf(
+        "<domain type='test'><name>%s</name><uuid>6d0a9a44-6d16-4a3d-9a43-%012u</uuid>"
+        "<memory unit='MiB'>%d</memory><os><type>hvm</type></os><metadata>%s</metadata></domain>",
+        name, number, MEMORY_MIB, protection);
+    virDomainPtr dom = virDomainDefineXML(f->conn, xml);
+
+    g_assert_nonnull(dom);
+    return dom;
+}
+
 static void
 define(Fixture *f, const char *protection)
 {
-    g_autofree char *xml = g_strdup_printf(
-        "<domain type='test'><name>guest</name><uuid>6d0a9a44-6d16-4a3d-9a43-000000000001</uuid>"
-        "<memory unit='MiB'>%d</memory><os><type>hvm</type></os><metadata>%s</metadata></domain>",
-        MEMORY_MIB, protection);
-
-    f->dom = virDomainDefineXML(f->conn, xml);
-    g_assert_nonnull(f->dom);
+    f->dom = define_named(f, "guest", 1, protection);
     virDomainGetUUIDString(f->dom, f->uuid);
 }
 
@@ -480,17 +487,6 @@ test_hook_arms_and_proves(Fixture *f, gconstpointer data)
     WAIT(actual(f)->isolation.state == WARD_ISOLATION_OFF);
 }
 
-static virDomainPtr
-define_twin(Fixture *f, const char *protection)
-{
-    g_autofree char *xml = g_strdup_printf(
-        "<domain type='test'><name>twin</name><uuid>6d0a9a44-6d16-4a3d-9a43-000000000002</uuid>"
-        "<memory unit='MiB'>%d</memory><os><type>hvm</type></os><metadata>%s</metadata></domain>",
-        MEMORY_MIB, protection);
-
-    return virDomainDefineXML(f->conn, xml);
-}
-
 static const WardActual *
 actual_of_twin(Fixture *f)
 {
@@ -506,8 +502,7 @@ test_domains_alike_share_what_is_known(Fixture *f, gconstpointer data)
 
     define(f, PROTECTION("<ward:isolation state='on'/>"));
     WAIT(g_str_equal(status(f), "pending"));
-    twin = define_twin(f, PROTECTION("<ward:isolation state='on'/>"));
-    g_assert_nonnull(twin);
+    twin = define_named(f, "twin", 2, PROTECTION("<ward:isolation state='on'/>"));
     WAIT(actual_of_twin(f) == actual(f));
     g_assert_cmpint(virDomainCreate(twin), ==, 0);
     WAIT(actual_of_twin(f)->common[WARD_PROTECTION_ISOLATION].status == WARD_STATUS_ACTIVE);
