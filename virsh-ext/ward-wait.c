@@ -26,11 +26,20 @@ on_timeout(gpointer data)
     return G_SOURCE_CONTINUE;
 }
 
+/* GLib's timers of whole seconds may end a quarter of one early, to share a wake-up with others. */
+static guint
+add_timer(WardWait *self, guint seconds)
+{
+    if (seconds > G_MAXUINT / 1000)
+        return g_timeout_add_seconds(seconds, on_timeout, self);
+    return g_timeout_add(seconds * 1000, on_timeout, self);
+}
+
 WardWaitEnd
 ward_wait_run(WardWait *self, guint timeout)
 {
     guint interrupt = g_unix_signal_add(SIGINT, on_interrupt, self);
-    guint timer = timeout ? g_timeout_add_seconds(timeout, on_timeout, self) : 0;
+    guint timer = timeout ? add_timer(self, timeout) : 0;
 
     self->loop = g_main_loop_new(NULL, FALSE);
     g_main_loop_run(self->loop);
