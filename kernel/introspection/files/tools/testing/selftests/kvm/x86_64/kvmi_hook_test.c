@@ -321,9 +321,9 @@ TEST_F(hook, the_vm_may_be_destroyed)
 /* A process that hooks its own VM and is killed, with commands under way. */
 TEST_F(hook, the_vms_process_may_be_killed)
 {
+	static char answers[65536];
 	int i, pair[2];
 	pid_t pid;
-	char c;
 
 	for (i = 0; i < 20; i++) {
 		ASSERT_EQ(0, socketpair(AF_UNIX, SOCK_STREAM, 0, pair));
@@ -338,7 +338,7 @@ TEST_F(hook, the_vms_process_may_be_killed)
 		EXPECT_EQ(0, ping(pair[0]));
 		stop_reading(pair[0]);
 		kill(pid, SIGKILL);
-		while (recv(pair[0], &c, 1, 0) > 0)
+		while (recv(pair[0], answers, sizeof(answers), 0) > 0)
 			;
 		waitpid(pid, NULL, 0);
 		close(pair[0]);
