@@ -71,6 +71,11 @@ class ScanTest(unittest.TestCase):
     def test_an_ordinary_log_has_none(self):
         self.assertEqual(self.scan(HARMLESS), 0)
 
+    def test_a_checker_may_be_off_that_was_turned_off(self):
+        off = "kmemleak: Kernel memory leak detector disabled\n"
+        self.assertEqual(self.scan(f"Command line: console=ttyS0 kmemleak=off\n{off}"), 0)
+        self.assertNotEqual(self.scan(f"Command line: console=ttyS0\n{off}"), 0)
+
 
 class RunTest(unittest.TestCase):
     @classmethod
