@@ -10,7 +10,7 @@
 
 #include "kvmi_test.h"
 
-#define CYCLES 5000
+#define CYCLES 10000
 
 /* Every test of this fixture runs through either door. */
 FIXTURE(hook) {
